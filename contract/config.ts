@@ -1,0 +1,275 @@
+/**
+ * Glassway's settings: read once from `glassway.yaml` and the environment, checked whole, frozen.
+ * Gives a `Settings` value or throws a ConfigError that lists every fault, each naming the key,
+ * the value and what is accepted. Later sources win: defaults, file, environment, command line.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { CAPTURE_MODES } from './columns.ts';
+
+const port = (fallback: number) => z.int().min(1).max(65535).default(fallback);
+const bytes = (fallback: number) => z.int().min(0).default(fallback);
+const milliseconds = (fallback: number) => z.int().min(0).default(fallback);
+const duration = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d*[hd]$/, 'a whole number of hours or days: 12h, 90d')
+    .default(fallback);
+const httpUrl = z
+  .string()
+  .refine((text) => URL.canParse(text.replace(/\{[^}]*\}/g, 'x')) && /^https?:\/\//.test(text), 'an http:// or https:// URL');
+
+const Upstream = z.strictObject({
+  baseUrl: httpUrl.optional(),
+  dialect: z.string().optional(),
+  provider: z.string().optional(),
+});
+
+const Project = z.strictObject({
+  capture: z
+    .enum(CAPTURE_MODES)
+    .refine((mode) => mode !== 'redacted', 'metadata or full; redaction is not in this release')
+    .default('metadata'),
+});
+
+const Schema = z.strictObject({
+  listen: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      proxy: port(4700),
+      ingest: port(4701),
+      clickhouseHttp: port(4702),
+      clickhouseNative: port(4703),
+      proxyAdmin: port(4704),
+    })
+    .prefault({}),
+  upstreams: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of lower-case letters, digits and dashes'), Upstream).default({}),
+  defaultUpstream: z.string().default('openai'),
+  projects: z.record(z.string().min(1).max(128), Project).default({}),
+  retention: z.strictObject({ calls: duration('90d'), bodies: duration('7d') }).prefault({}),
+  /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
+  ingestUrl: httpUrl.optional(),
+  clickhouse: z
+    .strictObject({
+      /** Set: this server is used, and no embedded one is started. */
+      url: httpUrl.optional(),
+      username: z.string().min(1).default('default'),
+      password: z.string().default(''),
+      /** The user that the console reads with; missing: the same as `username`. Should be read-only. */
+      readUsername: z.string().min(1).optional(),
+      readPassword: z.string().default(''),
+      database: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a ClickHouse identifier')
+        .default('glassway'),
+      /** Memory cap of the embedded server. */
+      memoryBytes: bytes(2 * 1024 ** 3),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** Request bodies up to this size are sent on in one piece; larger ones stream through as they come. */
+      requestBufferBytes: bytes(1024 ** 2),
+      /** How much of one body (decoded) the tap reads; what is longer passes untouched and is marked as not captured. */
+      bodyBytes: bytes(64 * 1024 ** 2),
+      /** How much of each body is stored for projects that capture bodies. */
+      captureBytes: bytes(1024 ** 2),
+      /** Request header block, as Node's `maxHeaderSize`. */
+      headerBytes: z
+        .int()
+        .min(8192)
+        .default(64 * 1024),
+      queueRecords: z.int().min(1).default(100_000),
+      queueBytes: z
+        .int()
+        .min(1024)
+        .default(256 * 1024 ** 2),
+    })
+    .prefault({}),
+  timeouts: z
+    .strictObject({
+      connectMs: milliseconds(10_000),
+      /** To the response's headers. 0: none. */
+      responseMs: milliseconds(600_000),
+      /** Longest silence inside a response body. 0: none. */
+      idleMs: milliseconds(0),
+      /** How long a stopping proxy waits for calls in flight. */
+      drainMs: milliseconds(30_000),
+    })
+    .prefault({}),
+});
+
+export type Settings = z.infer<typeof Schema>;
+
+/** One thing that is wrong in the configuration. `at` is a dotted path, or the variable's name. */
+export interface ConfigFault {
+  readonly at: string;
+  readonly problem: string;
+}
+
+/** All faults of a configuration at once. */
+export class ConfigError extends Error {
+  readonly faults: readonly ConfigFault[];
+
+  constructor(source: string, faults: readonly ConfigFault[]) {
+    super(`${source} is not valid:\n${faults.map((fault) => `  ${fault.at}: ${fault.problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+/** Checks that need more than the file's shape (known dialects, for one) and run in the same pass. */
+export type SettingsCheck = (settings: Settings) => readonly ConfigFault[];
+
+export interface LoadOptions {
+  /** `--config`; missing: `glassway.yaml` in the working directory if there is one. */
+  readonly file?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly checks?: readonly SettingsCheck[];
+}
+
+/** Variables that are not a setting's path: where they go. */
+const ENV_ALIASES: Readonly<Record<string, readonly string[]>> = {
+  CLICKHOUSE_URL: ['clickhouse', 'url'],
+  CLICKHOUSE_USER: ['clickhouse', 'username'],
+  CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
+  CLICKHOUSE_DATABASE: ['clickhouse', 'database'],
+};
+/** Variables of the command line itself, which are no settings. */
+const ENV_OPTIONS = new Set(['GLASSWAY_CONFIG', 'GLASSWAY_DATA']);
+
+/**
+ * Reads and checks the settings.
+ * @throws ConfigError with every fault found, also when the file cannot be read or parsed
+ */
+export function loadSettings(options: LoadOptions): Settings {
+  const { raw, source } = readConfigFile(options.file);
+  const envFaults = applyEnvironment(raw, options.env);
+  const parsed = Schema.safeParse(raw, { reportInput: true });
+  const faults = [...envFaults, ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => describeIssue(issue, raw)))];
+  if (parsed.success) for (const check of options.checks ?? []) faults.push(...check(parsed.data));
+  if (faults.length > 0 || !parsed.success) throw new ConfigError(source, faults);
+  return deepFreeze(parsed.data);
+}
+
+/** `90d` or `12h` in seconds. */
+export function durationSeconds(text: string): number {
+  return Number(text.slice(0, -1)) * (text.endsWith('d') ? 86_400 : 3_600);
+}
+
+/** Names of all environment variables that set a setting, for help and for the documentation's test. */
+export function environmentNames(): string[] {
+  return [...settingPaths(Schema).keys()];
+}
+
+function readConfigFile(file: string | undefined): { raw: Record<string, unknown>; source: string } {
+  const path = resolve(file ?? 'glassway.yaml');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (file === undefined && code === 'ENOENT') return { raw: {}, source: 'The environment' };
+    throw new ConfigError(path, [{ at: '--config', problem: code === 'ENOENT' ? 'no such file' : `cannot be read (${code})` }]);
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0)
+    throw new ConfigError(
+      path,
+      document.errors.map((error) => ({ at: 'YAML', problem: error.message.split('\n')[0] ?? error.message })),
+    );
+  const raw: unknown = document.toJS();
+  if (raw === null || raw === undefined) return { raw: {}, source: path };
+  if (typeof raw !== 'object' || Array.isArray(raw))
+    throw new ConfigError(path, [{ at: 'YAML', problem: 'want a mapping of settings at the top level' }]);
+  return { raw: raw as Record<string, unknown>, source: path };
+}
+
+/** Writes `GLASSWAY_LISTEN_PROXY=4800` and the like over the file's values. */
+function applyEnvironment(raw: Record<string, unknown>, env: LoadOptions['env']): ConfigFault[] {
+  const paths = settingPaths(Schema);
+  const faults: ConfigFault[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (text === undefined || text === '') continue;
+    const path = ENV_ALIASES[name] ?? paths.get(name);
+    if (path) setIn(raw, path, coerce(text, path));
+    else if (name.startsWith('GLASSWAY_') && !ENV_OPTIONS.has(name)) faults.push({ at: name, problem: 'no setting has this variable' });
+  }
+  return faults;
+}
+
+/** Numbers arrive as text; where the schema wants a string, text stays text. */
+function coerce(text: string, path: readonly string[]): unknown {
+  return schemaAt(Schema, path) === 'number' && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function setIn(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [head, ...rest] = path;
+  if (head === undefined) return;
+  if (rest.length === 0) {
+    target[head] = value;
+    return;
+  }
+  const inner = target[head];
+  const next = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {};
+  target[head] = next;
+  setIn(next, rest, value);
+}
+
+/** Takes the wrappers (default, prefault, optional) off a schema. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) inner = inner.def.innerType;
+  return inner;
+}
+
+/** Variable name → path of every scalar setting with a fixed path: `listen.proxyAdmin` is `GLASSWAY_LISTEN_PROXY_ADMIN`. */
+function settingPaths(schema: z.core.$ZodType, path: readonly string[] = []): Map<string, readonly string[]> {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodRecord) return new Map();
+  if (!(inner instanceof z.ZodObject)) {
+    const name = `GLASSWAY_${path.map((part) => part.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_')}`;
+    return new Map([[name, path]]);
+  }
+  return new Map(Object.entries(inner.shape).flatMap(([key, value]) => [...settingPaths(value, [...path, key])]));
+}
+
+function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): 'number' | 'object' | 'other' {
+  const inner = resolveAt(schema, path);
+  if (inner instanceof z.ZodNumber) return 'number';
+  return inner instanceof z.ZodObject ? 'object' : 'other';
+}
+
+function resolveAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType | undefined {
+  const inner = unwrap(schema);
+  const [head, ...rest] = path;
+  if (head === undefined) return inner;
+  if (inner instanceof z.ZodRecord) return resolveAt(inner.valueType, rest);
+  const next = inner instanceof z.ZodObject ? inner.shape[String(head)] : undefined;
+  return next === undefined ? undefined : resolveAt(next, rest);
+}
+
+function describeIssue(issue: z.core.$ZodIssue, raw: unknown): ConfigFault[] {
+  const at = issue.path.join('.') || 'the file';
+  if (issue.code === 'unrecognized_keys') {
+    const schema = resolveAt(Schema, issue.path);
+    const accepted = schema instanceof z.ZodObject ? Object.keys(schema.shape).join(', ') : '';
+    return issue.keys.map((key) => ({ at: [...issue.path, key].join('.'), problem: `unknown key; accepted here: ${accepted}` }));
+  }
+  if (issue.code === 'invalid_key') return [{ at, problem: issue.issues.map((inner) => inner.message).join('; ') }];
+  const value = issue.path.reduce<unknown>(
+    (inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined),
+    raw,
+  );
+  return [{ at, problem: `${JSON.stringify(value) ?? 'missing'} is not accepted: ${issue.message}` }];
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

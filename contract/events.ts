@@ -1,0 +1,48 @@
+/**
+ * The catalogue of Glassway's own metrics. Each name here is a contract with the users' dashboards
+ * and alerts: it is used in exactly one place, documented by its help text, and never renamed.
+ * Names follow Prometheus: base units, `_total` for counters.
+ */
+export interface MetricEntry {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+export const PROXY_METRICS = {
+  calls: { name: 'glassway_proxy_calls_total', type: 'counter', help: 'Calls that ended, by outcome.', labels: ['outcome'] },
+  calls_in_flight: { name: 'glassway_proxy_calls_in_flight', type: 'gauge', help: 'Calls being carried now.', labels: [] },
+  tap_limited: {
+    name: 'glassway_proxy_tap_limited_total',
+    type: 'counter',
+    help: 'Bodies that passed through untouched but of which the tap could not keep or read everything, by reason.',
+    labels: ['reason'],
+  },
+  queue_records: { name: 'glassway_proxy_queue_records', type: 'gauge', help: 'Records that wait to be shipped to ingest.', labels: [] },
+  queue_bytes: { name: 'glassway_proxy_queue_bytes', type: 'gauge', help: 'Bytes of the records that wait to be shipped.', labels: [] },
+  records_dropped: {
+    name: 'glassway_proxy_records_dropped_total',
+    type: 'counter',
+    help: 'Records lost, by reason: the queue was full, ingest refused them, or the proxy stopped before they could be shipped.',
+    labels: ['reason'],
+  },
+  batches: { name: 'glassway_proxy_batches_total', type: 'counter', help: 'Attempts to ship a batch, by result.', labels: ['result'] },
+} as const satisfies Record<string, MetricEntry>;
+
+export const INGEST_METRICS = {
+  batches: { name: 'glassway_ingest_batches_total', type: 'counter', help: 'Batches answered, by HTTP status.', labels: ['status'] },
+  records: { name: 'glassway_ingest_records_total', type: 'counter', help: 'Records by result: inserted or rejected.', labels: ['result'] },
+  insert_seconds: {
+    name: 'glassway_ingest_insert_seconds',
+    type: 'histogram',
+    help: "Time of ClickHouse's inserts in seconds.",
+    labels: [],
+  },
+  calls_unpriced: {
+    name: 'glassway_ingest_calls_unpriced_total',
+    type: 'counter',
+    help: 'Calls with known usage for which no price is known.',
+    labels: ['provider'],
+  },
+} as const satisfies Record<string, MetricEntry>;

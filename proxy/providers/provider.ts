@@ -1,0 +1,109 @@
+/**
+ * What a provider is to Glassway: one plain object without I/O that says which paths mean which
+ * operation and how to read the model, the tokens, the end and the errors out of its bodies.
+ * A dialect is a wire format; a vendor that speaks another's wire format is a line in the upstream
+ * table (index.ts), not a file. Nothing here may throw on any input: bodies are `unknown` until looked at.
+ */
+import type { GatewayError } from '../../contract/errors.ts';
+
+/**
+ * Token counts in the design's normal form: `input_tokens` and `output_tokens` are totals, the
+ * others are subsets of them. `null`: the provider does not say. Never 0 for unknown.
+ */
+export interface Usage {
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cache_read_tokens: number | null;
+  cache_write_tokens: number | null;
+  cache_write_1h_tokens: number | null;
+  reasoning_tokens: number | null;
+  input_audio_tokens: number | null;
+  output_audio_tokens: number | null;
+  input_image_tokens: number | null;
+  tool_use_tokens: number | null;
+}
+
+/** What a request says of itself. */
+export interface RequestFacts {
+  /** Empty when neither body nor path names one. */
+  model: string;
+  stream: boolean;
+}
+
+/** An error as the provider words it. `message` is not yet cleaned or cut. */
+export interface ProviderError {
+  readonly type: string;
+  readonly message: string;
+}
+
+/** What a response has said so far. Endpoints fill it from one JSON body, or event by event. */
+export interface Reading {
+  model: string;
+  finish_reason: string;
+  service_tier: string;
+  usage: Usage | null;
+  /** The provider's own usage object(s), as they came. */
+  usage_raw: unknown;
+  /** What the provider itself says the call cost, in US dollars. */
+  cost_usd: number | null;
+  /** An error inside a 200: a stream's error event, a failed response object. */
+  error: ProviderError | null;
+  /** A stream's own end mark was seen: `[DONE]`, `message_stop`, `response.completed`, a finish reason where there is no mark. */
+  ended: boolean;
+}
+
+export function emptyReading(): Reading {
+  return { model: '', finish_reason: '', service_tier: '', usage: null, usage_raw: null, cost_usd: null, error: null, ended: false };
+}
+
+/** One event of a stream, its framing taken off. */
+export interface StreamEvent {
+  /** SSE `event:` field, or an AWS event stream's `:event-type` / `:exception-type`; empty where the framing has none. */
+  readonly event: string;
+  /** The parsed JSON; a string where the data is not JSON (`[DONE]`). */
+  readonly data: unknown;
+}
+
+/** Whether an event carried content, which is what time to first token means: not role, ping or usage events. */
+export type ContentKind = 'answer' | 'reasoning';
+
+export type StreamFraming = 'sse' | 'json-array' | 'ndjson' | 'aws-event-stream';
+
+/** One endpoint of a wire format. */
+export interface Endpoint {
+  /** HTTP method, upper case. */
+  readonly method: string;
+  /** Matches the provider's path, without query string and without the base URL's own prefix. */
+  readonly path: RegExp;
+  /** OpenTelemetry `gen_ai.operation.name` where there is one, else a name of our own. */
+  readonly operation: string;
+  /** How a stream is framed when the response's content type does not say. */
+  readonly framing: StreamFraming;
+  /** Reads the request. `match` is `path`'s, `query` the raw query string, `body` parsed JSON or undefined when it is none. */
+  request(body: unknown, match: RegExpExecArray, query: string): RequestFacts;
+  /** Reads a whole JSON response body into `reading`. */
+  response(body: unknown, reading: Reading): void;
+  /** Reads one event of a stream into `reading`; says whether it carried content. The last word on usage wins. */
+  fold(reading: Reading, event: StreamEvent): ContentKind | undefined;
+}
+
+export interface Dialect {
+  /** Its name in the configuration. */
+  readonly name: string;
+  /** In order of precedence; a call that fits none is operation `other`. */
+  readonly endpoints: readonly Endpoint[];
+  /** Reads an error body (status ≥ 400) or an error event's data. */
+  error(body: unknown): ProviderError | undefined;
+  /** A gateway error in this dialect's own shape, for the JSON body. */
+  errorBody(error: GatewayError): unknown;
+}
+
+/** A named place to send calls to. */
+export interface Upstream {
+  readonly name: string;
+  /** `{placeholders}` take path segments, in order. */
+  readonly baseUrl: string;
+  readonly dialect: Dialect;
+  /** OpenTelemetry `gen_ai.provider.name`, else the upstream's name. */
+  readonly provider: string;
+}
