@@ -43,6 +43,8 @@ const Schema = z.strictObject({
       clickhouseHttp: port(4702),
       clickhouseNative: port(4703),
       proxyAdmin: port(4704),
+      /** The mock provider of `glassway demo`. */
+      mockProvider: port(4705),
     })
     .prefault({}),
   upstreams: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of lower-case letters, digits and dashes'), Upstream).default({}),

@@ -69,6 +69,9 @@ export type ContentKind = 'answer' | 'reasoning';
 
 export type StreamFraming = 'sse' | 'json-array' | 'ndjson' | 'aws-event-stream';
 
+/** Looks up a response header by its lower-case name; '' when it is not there. */
+export type HeaderLookup = (name: string) => string;
+
 /** One endpoint of a wire format. */
 export interface Endpoint {
   /** HTTP method, upper case. */
@@ -85,6 +88,13 @@ export interface Endpoint {
   response(body: unknown, reading: Reading): void;
   /** Reads one event of a stream into `reading`; says whether it carried content. The last word on usage wins. */
   fold(reading: Reading, event: StreamEvent): ContentKind | undefined;
+  /**
+   * Whether an event can still change the reading. Asked only after answer content was seen, of the
+   * undecoded data, to spare the parsing of content. May say yes too often, never no wrongly. Missing: always.
+   */
+  matters?(event: string, data: Buffer): boolean;
+  /** Reads what the response says in its headers. Called before `response` or `fold`. */
+  headers?(header: HeaderLookup, reading: Reading): void;
 }
 
 export interface Dialect {
@@ -94,6 +104,8 @@ export interface Dialect {
   readonly endpoints: readonly Endpoint[];
   /** Reads an error body (status ≥ 400) or an error event's data. */
   error(body: unknown): ProviderError | undefined;
+  /** A response header that names the error where the body does not. */
+  readonly errorTypeHeader?: string;
   /** A gateway error in this dialect's own shape, for the JSON body. */
   errorBody(error: GatewayError): unknown;
 }
@@ -103,6 +115,11 @@ export interface Upstream {
   readonly name: string;
   /** `{placeholders}` take path segments, in order. */
   readonly baseUrl: string;
+  /**
+   * Base URLs for placeholder values whose host does not fit the pattern, by the values joined with `/`.
+   * Belongs to `baseUrl`: who overrides that one drops these.
+   */
+  readonly exceptions?: Readonly<Record<string, string>>;
   readonly dialect: Dialect;
   /** OpenTelemetry `gen_ai.provider.name`, else the upstream's name. */
   readonly provider: string;

@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+/**
+ * The command line: takes arguments and environment, runs one command, exits 0 or 1. Every error that a
+ * person can cause is one clear message; anything else is a fault of ours and shows its stack.
+ */
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { ConfigError, loadSettings, type Settings } from '../contract/config.ts';
+import { StartError } from '../contract/listen.ts';
+import { createLog } from '../contract/log.ts';
+import { runService } from './child.ts';
+import { VERSION } from './version.ts';
+
+/** A second interrupt this long after the first is meant: stop at once. Sooner, it is npm passing the first one on. */
+const FORCE_AFTER_MS = 1_500;
+
+interface CommonOptions {
+  readonly config?: string;
+  readonly data: string;
+}
+
+async function settingsOf(options: CommonOptions): Promise<Settings> {
+  const { checkUpstreams } = await import('../proxy/config.ts');
+  return loadSettings({ file: options.config, env: process.env, checks: [checkUpstreams] });
+}
+
+/** Aborted by the first SIGINT or SIGTERM; a later one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  let first_ms = 0;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (first_ms === 0) {
+        first_ms = performance.now();
+        controller.abort();
+      } else if (performance.now() - first_ms > FORCE_AFTER_MS) {
+        process.stderr.write('  Stopped without waiting.\n');
+        process.exit(1);
+      }
+    });
+  }
+  return controller.signal;
+}
+
+const program = new Command('glassway')
+  .description('A see-through AI gateway: calls pass through untouched; what each cost, how long it took and how it failed lands in ClickHouse.')
+  .version(VERSION)
+  .showHelpAfterError('(run with --help for the options)');
+
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .addOption(new Option('--config <file>', 'configuration file (default: glassway.yaml if present)').env('GLASSWAY_CONFIG'))
+    .addOption(new Option('--data <dir>', 'data folder').env('GLASSWAY_DATA').default('.glassway'));
+}
+
+command('up', 'run everything: proxy, ingest, console, and an embedded ClickHouse unless CLICKHOUSE_URL is set').action(async (options: CommonOptions) => {
+  const settings = await settingsOf(options);
+  const { up } = await import('./up.ts');
+  await up({ settings, dataDir: resolve(options.data), configFile: options.config, signal: stopSignal() });
+});
+
+command('proxy', 'run the proxy alone').action(async (options: CommonOptions) => {
+  process.title = 'glassway proxy';
+  const settings = await settingsOf(options);
+  const log = createLog('proxy');
+  const { startProxy } = await import('../proxy/main.ts');
+  process.exitCode = await runService(async () => {
+    const proxy = await startProxy(settings, { dataDir: resolve(options.data), version: VERSION, log });
+    if (process.send === undefined) log('info', `calls on ${proxy.url}, operators on ${proxy.adminUrl}, records to ${settings.ingestUrl ?? 'nowhere yet (ingestUrl is not set)'}`);
+    return proxy;
+  }, log);
+});
+
+command('ingest', 'run ingest and the console; needs CLICKHOUSE_URL').action(async (options: CommonOptions) => {
+  process.title = 'glassway ingest';
+  const settings = await settingsOf(options);
+  const log = createLog('ingest');
+  const { startIngest } = await import('../ingest/main.ts');
+  process.exitCode = await runService(async () => {
+    const ingest = await startIngest(settings, { version: VERSION, log });
+    if (process.send === undefined) log('info', `batches and console on ${ingest.url}, ClickHouse at ${settings.clickhouse.url}`);
+    return ingest;
+  }, log);
+});
+
+command('demo', 'send synthetic traffic through a running Glassway to a built-in mock provider')
+  .option('--rate <calls>', 'calls a second', '5')
+  .option('--minutes <minutes>', 'how long', '10')
+  .option('--seed <number>', 'what makes runs repeatable', '1')
+  .action(async (options: CommonOptions & { rate: string; minutes: string; seed: string }) => {
+    const settings = await settingsOf(options);
+    const { parseDemoOptions, runDemo } = await import('./demo/command.ts');
+    const { rate, minutes, seed } = parseDemoOptions(options);
+    const { host, proxy, ingest, mockProvider } = settings.listen;
+    process.exitCode = await runDemo({
+      proxyUrl: `http://${host}:${proxy}`,
+      consoleUrl: `http://${host}:${ingest}`,
+      mockHost: '127.0.0.1',
+      mockPort: mockProvider,
+      rate,
+      minutes,
+      seed,
+      out: process.stdout,
+      signal: stopSignal(),
+    });
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof ConfigError || error instanceof StartError)) throw error;
+  process.stderr.write(`\n${error.message}\n\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,34 @@
+/**
+ * Listening, with errors that say which setting is at fault and what to do.
+ */
+import type { Server } from 'node:net';
+
+/** Glassway cannot start; the message is for the person at the terminal. */
+export class StartError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartError';
+  }
+}
+
+/** What to say for the errors that people meet. */
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another process',
+  EACCES: 'needs rights that this user does not have',
+  EADDRNOTAVAIL: 'cannot be had: this machine has no such address',
+};
+
+/** @throws StartError that names the setting, the address and the reason */
+export async function listen(server: Server, host: string, port: number, setting: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const onError = (error: Error & { code?: string }) => {
+      const reason = REASONS[error.code ?? ''] ?? `cannot be listened on: ${error.message}`;
+      reject(new StartError(`Port ${port} on ${host} (${setting}) ${reason}. Stop what uses it, or set ${setting} to another port.`, { cause: error }));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * The shapes of the console's query API, shared by the server and the page (types only).
+ * NULL means not known, as in table `calls`; times are ISO 8601 in UTC, `times` of a series are
+ * seconds since 1970. A share or rate is left to the page: the API gives the counts.
+ */
+import type { Outcome } from '../../contract/columns.ts';
+import type { CallRow, CapturedBodies } from '../../contract/record.ts';
+
+/** Sums over some calls. */
+export interface Summary {
+  readonly calls: number;
+  /** Calls that failed: every outcome but `ok` and `client_abort`, which is the caller's own wish. */
+  readonly errors: number;
+  /** Sum over the calls with a known cost; NULL when no call has one. */
+  readonly cost_usd: number | null;
+  /** Calls whose tokens are known but not their price. */
+  readonly unpriced_calls: number;
+  /** Calls that the provider answered without saying what they used. */
+  readonly unmetered_calls: number;
+  readonly duration_p50_ms: number | null;
+  readonly duration_p95_ms: number | null;
+  readonly ttft_p50_ms: number | null;
+  readonly ttft_p95_ms: number | null;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cache_read_tokens: number | null;
+}
+
+export interface ProjectSummary extends Summary {
+  readonly project: string;
+}
+
+export interface Period {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface OverviewAnswer extends Period {
+  readonly total: Summary;
+  /** The same sums over the period of equal length just before. */
+  readonly previous: Summary;
+  /** Most calls first; at most PROJECTS_MAX of them, `more_projects` says whether there are others. */
+  readonly projects: readonly ProjectSummary[];
+  readonly more_projects: boolean;
+}
+
+/** One list per measure, all as long as `times`. Buckets without calls have 0 calls and NULL measures. */
+export interface SeriesAnswer extends Period {
+  readonly bucket_seconds: number;
+  readonly times: readonly number[];
+  readonly calls: readonly number[];
+  readonly errors: readonly number[];
+  readonly outcomes: Readonly<Partial<Record<Outcome, readonly number[]>>>;
+  readonly cost_usd: readonly (number | null)[];
+  readonly duration_p50_ms: readonly (number | null)[];
+  readonly duration_p95_ms: readonly (number | null)[];
+  readonly ttft_p50_ms: readonly (number | null)[];
+  readonly input_tokens: readonly (number | null)[];
+  readonly output_tokens: readonly (number | null)[];
+  readonly cache_read_tokens: readonly (number | null)[];
+  readonly split: CostSplit;
+  /** Known cost by project or model, dearest first; what is beyond the first few is summed as the last, named ''. */
+  readonly cost_by: readonly { readonly name: string; readonly cost_usd: readonly number[] }[];
+}
+
+export type CostSplit = 'project' | 'model';
+
+/** A call as the list shows it. */
+export type CallSummary = Pick<
+  CallRow,
+  | 'id'
+  | 'project'
+  | 'provider'
+  | 'operation'
+  | 'request_model'
+  | 'response_model'
+  | 'stream'
+  | 'status'
+  | 'outcome'
+  | 'error_type'
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_read_tokens'
+  | 'duration_ms'
+  | 'ttft_ms'
+  | 'user_id'
+  | 'session_id'
+  | 'usage_source'
+> & {
+  /** ISO 8601, UTC, microseconds. */
+  readonly started_at: string;
+  readonly cost_usd: number | null;
+};
+
+export interface CallsAnswer extends Period {
+  /** Newest first. */
+  readonly calls: readonly CallSummary[];
+  /** What to pass as `before` for the calls before these; NULL when there are none. */
+  readonly next: string | null;
+}
+
+export interface CallAnswer {
+  readonly call: CallRow;
+  readonly bodies: CapturedBodies | null;
+}
+
+export interface FacetValue {
+  readonly value: string;
+  readonly calls: number;
+}
+export type FacetName = 'project' | 'provider' | 'model' | 'outcome';
+export type FacetsAnswer = Period & { readonly facets: Readonly<Record<FacetName, readonly FacetValue[]>> };
+
+export interface StatusAnswer {
+  readonly version: string;
+  readonly proxy_url: string;
+  /** Whether any call has ever been kept. */
+  readonly has_calls: boolean;
+}
+
+export interface ErrorAnswer {
+  readonly error: {
+    readonly code: 'bad_parameter' | 'not_found' | 'clickhouse_unavailable' | 'query_too_heavy' | 'internal' | 'host_not_allowed';
+    /** What is wrong and what to do about it, for a person. */
+    readonly message: string;
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The console's query API: `GET /status`, `/overview`, `/series`, `/calls`, `/calls/:id`, `/facets`.
+ * Takes checked parameters, answers JSON shaped as in api-types.ts; every failure is JSON too, with a
+ * message that says what to do. Reads only, and stops reading when the browser goes away.
+ */
+import express, { type Request, type Response, type Router } from 'express';
+import type { CostSplit, ErrorAnswer, StatusAnswer } from './api-types.ts';
+import { BadParameter, Params, parseCursor, storedTime } from './params.ts';
+import { hasCalls, readCall, readCalls, readFacets, readOverview, readSeries, type Scope } from './queries.ts';
+import { type Read, ReadError } from './read.ts';
+
+const CALLS_PAGE = 100;
+const CALLS_PAGE_MAX = 500;
+const SPLITS: readonly CostSplit[] = ['project', 'model'];
+
+type Answer = (params: Params, signal: AbortSignal, request: Request) => Promise<object>;
+
+export interface ApiDeps {
+  readonly read: Read;
+  readonly version: string;
+  readonly proxyUrl: string;
+}
+
+export function createApi(deps: ApiDeps): Router {
+  const { read } = deps;
+  const scope = (params: Params, signal: AbortSignal): Scope => ({
+    read,
+    signal,
+    range: params.timeRange(Date.now()),
+    filters: params.filters(),
+  });
+
+  const routes: Readonly<Record<string, Answer>> = {
+    '/status': async (params, signal): Promise<StatusAnswer> => {
+      params.done();
+      return { version: deps.version, proxy_url: deps.proxyUrl, has_calls: await hasCalls(read, signal) };
+    },
+    '/overview': async (params, signal) => {
+      const wanted = scope(params, signal);
+      params.done();
+      return await readOverview(wanted);
+    },
+    '/series': async (params, signal) => {
+      const wanted = scope(params, signal);
+      const split = params.choice('split', SPLITS, 'project');
+      params.done();
+      return await readSeries(wanted, split);
+    },
+    '/calls': async (params, signal) => {
+      const wanted = scope(params, signal);
+      const limit = params.integer('limit', 1, CALLS_PAGE_MAX, CALLS_PAGE);
+      const before = params.one('before');
+      params.done();
+      return await readCalls(wanted, limit, before === undefined ? undefined : parseCursor('before', before));
+    },
+    '/calls/:id': async (params, signal, request) => {
+      const at = params.one('at');
+      params.done();
+      const startedAt = at === undefined ? undefined : storedTime(at);
+      if (at !== undefined && startedAt === undefined)
+        throw new BadParameter('at', at, "the call's started_at as the list gives it: 2026-01-31T12:00:00.123456Z");
+      const answer = await readCall(read, signal, String(request.params['id']), startedAt);
+      if (answer) return answer;
+      throw new ReadError(404, 'not_found', 'No call has this id. It may have passed its retention, or not have arrived yet.');
+    },
+    '/facets': async (params, signal) => {
+      const wanted = scope(params, signal);
+      params.done();
+      return await readFacets(wanted);
+    },
+  };
+
+  const router = express.Router();
+  for (const [path, answer] of Object.entries(routes)) router.get(path, (request, response) => respond(request, response, answer));
+  router.use((request: Request, response: Response) => {
+    const reading = request.method === 'GET' || request.method === 'HEAD';
+    const message = reading ? `There is no ${request.baseUrl}${request.path}.` : 'This API only reads: use GET.';
+    send(response, reading ? 404 : 405, { error: { code: 'not_found', message } });
+  });
+  return router;
+}
+
+async function respond(request: Request, response: Response, answer: Answer): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  try {
+    send(response, 200, await answer(new Params(request.url), gone.signal, request));
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    const [status, body] = describe(error);
+    send(response, status, body);
+  }
+}
+
+function describe(error: unknown): [status: number, body: ErrorAnswer] {
+  if (error instanceof BadParameter) return [400, { error: { code: 'bad_parameter', message: error.message } }];
+  if (error instanceof ReadError) return [error.status, { error: { code: error.code, message: error.message } }];
+  return [500, { error: { code: 'internal', message: 'The console failed on this request; its server has the details.' } }];
+}
+
+function send(response: Response, status: number, body: object): void {
+  response.status(status).set('cache-control', 'no-store').json(body);
+}

@@ -1,0 +1,30 @@
+/**
+ * The built-in console: one page and the API it reads through, as an Express router for the ingest
+ * server. Takes a ClickHouse client of a read-only user; never writes, never loads anything from elsewhere.
+ */
+import type { ClickHouseClient } from '@clickhouse/client';
+import express, { type Router } from 'express';
+import { createApi } from './api.ts';
+import { loadAssets, serveAsset } from './assets.ts';
+import { createGuard } from './guard.ts';
+import { createRead } from './read.ts';
+
+export interface ConsoleDeps {
+  /** Of a user that may only read `database`, and may set limits (readonly = 2). */
+  readonly reader: ClickHouseClient;
+  readonly database: string;
+  readonly version: string;
+  /** Where applications reach the proxy: `http://127.0.0.1:4700`. */
+  readonly proxyUrl: string;
+  /** Host names, besides localhost, IP addresses and the proxy's, under which the console is opened. */
+  readonly hosts?: readonly string[];
+}
+
+/** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor` and `/api`. */
+export function createConsole({ reader, database, version, proxyUrl, hosts = [] }: ConsoleDeps): Router {
+  const router = express.Router();
+  const guard = createGuard([new URL(proxyUrl).hostname, ...hosts]);
+  for (const [path, asset] of loadAssets()) router.get(path, guard, (request, response) => serveAsset(asset, request, response));
+  router.use('/api', guard, createApi({ read: createRead(reader, database), version, proxyUrl: proxyUrl.replace(/\/$/, '') }));
+  return router;
+}

@@ -1,0 +1,94 @@
+/**
+ * Reads the API for a component: keeps the last answer while the next one is on its way, cancels what
+ * nobody waits for, tries again by itself after a failure, and stands still while the tab is hidden.
+ */
+import { useEffect, useState } from '../vendor/preact.js';
+import type { ErrorAnswer } from '../api-types.ts';
+
+export interface LoadError {
+  readonly code: ErrorAnswer['error']['code'] | 'console_unreachable';
+  readonly message: string;
+}
+
+export interface Loaded<T> {
+  readonly data: T | undefined;
+  readonly error: LoadError | undefined;
+  /** The data belong to another address than the one that is asked for now. */
+  readonly stale: boolean;
+  /** When the data came, in the browser's clock. */
+  readonly loadedAtMs: number | undefined;
+}
+
+const RETRY_MS = 3000;
+const REQUEST_MS_MAX = 30_000;
+
+export async function load<T>(path: string, signal: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, { signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS_MAX)]), credentials: 'same-origin' });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw { code: 'console_unreachable', message: 'Glassway does not answer. Is it still running? Start it with: npm start' } satisfies LoadError;
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok && body !== undefined) return body as T;
+  throw (body as ErrorAnswer | undefined)?.error ?? { code: 'internal', message: `Glassway answered with status ${response.status}.` };
+}
+
+/** A fault of the question does not go away by asking again. */
+function isLasting(error: LoadError): boolean {
+  return error.code === 'bad_parameter' || error.code === 'not_found' || error.code === 'host_not_allowed';
+}
+
+/**
+ * @param path what to read; null reads nothing
+ * @param everySeconds how often to read anew; 0 for once
+ */
+export function useLoaded<T>(path: string | null, everySeconds: number): Loaded<T> {
+  const [state, setState] = useState<{ path: string | null } & Omit<Loaded<T>, 'stale'>>({
+    path: null,
+    data: undefined,
+    error: undefined,
+    loadedAtMs: undefined,
+  });
+  useEffect(() => {
+    if (path === null) return;
+    const stopped = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const again = (ms: number): void => {
+      timer = setTimeout(() => void run(), ms);
+    };
+    const run = async (): Promise<void> => {
+      if (document.hidden) {
+        again(1000);
+        return;
+      }
+      try {
+        const data = await load<T>(path, stopped.signal);
+        if (stopped.signal.aborted) return;
+        setState({ path, data, error: undefined, loadedAtMs: Date.now() });
+        if (everySeconds > 0) again(everySeconds * 1000);
+      } catch (thrown) {
+        if (stopped.signal.aborted) return;
+        const error = toLoadError(thrown);
+        setState((before) => ({ ...before, path, data: before.path === path ? before.data : undefined, error }));
+        if (!isLasting(error)) again(RETRY_MS);
+      }
+    };
+    void run();
+    return () => {
+      stopped.abort();
+      clearTimeout(timer);
+    };
+  }, [path, everySeconds]);
+  const stale = state.path !== path;
+  return { data: state.data, error: stale ? undefined : state.error, stale, loadedAtMs: state.loadedAtMs };
+}
+
+function toLoadError(thrown: unknown): LoadError {
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && 'message' in thrown) {
+    const { code, message } = thrown;
+    if (typeof code === 'string' && typeof message === 'string') return { code: code as LoadError['code'], message };
+  }
+  return { code: 'internal', message: thrown instanceof Error ? thrown.message : String(thrown) };
+}

@@ -1,0 +1,167 @@
+/**
+ * Reads the query string of an API request into a checked value. Takes what the browser sent, gives
+ * times, filters and limits, or throws a BadParameter that names the parameter, its value and what
+ * is accepted. Values never reach SQL as text: each filter becomes a bound query parameter.
+ */
+import { OUTCOMES } from '../../contract/columns.ts';
+
+export class BadParameter extends Error {
+  constructor(name: string, value: string, accepted: string) {
+    const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;
+    super(`${name}: ${JSON.stringify(shown)} is not accepted; want ${accepted}.`);
+    this.name = 'BadParameter';
+  }
+}
+
+/** The model a call is counted under: what the provider says it used, else what was asked for. */
+export const MODEL_SQL = "if(response_model != '', toString(response_model), toString(request_model))";
+
+/** What calls can be filtered by: the parameter's name and the SQL it is compared with. */
+export const FILTERS = {
+  project: 'project',
+  provider: 'provider',
+  model: MODEL_SQL,
+  outcome: 'outcome',
+  user: 'user_id',
+  session: 'session_id',
+} as const;
+export type FilterName = keyof typeof FILTERS;
+export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
+
+const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
+const FILTER_VALUES_MAX = 50;
+const FILTER_VALUE_CHARS_MAX = 512;
+
+const DAY_SECONDS = 86_400;
+const UNIT_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: DAY_SECONDS };
+const RANGE_SECONDS_MAX = 400 * DAY_SECONDS;
+const RANGE_ACCEPTED = 'a number and m, h or d, at most 400d: 15m, 6h, 30d';
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z$/;
+const INSTANT_ACCEPTED = 'an ISO 8601 time in UTC from 1970 to 2200: 2026-01-31T12:00:00Z';
+const INSTANT_MS_MAX = Date.UTC(2200, 0, 1);
+
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The parameters of one request, each read once; `done` refuses those that nobody asked for. */
+export class Params {
+  readonly #search: URLSearchParams;
+  readonly #known = new Set<string>();
+
+  constructor(url: string) {
+    this.#search = new URL(url, 'http://console').searchParams;
+  }
+
+  one(name: string): string | undefined {
+    this.#known.add(name);
+    const values = this.#search.getAll(name);
+    if (values.length > 1) throw new BadParameter(name, values.join(', '), 'one value');
+    return values[0];
+  }
+
+  choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const text = this.one(name);
+    if (text === undefined) return fallback;
+    const found = choices.find((choice) => choice === text);
+    if (found === undefined) throw new BadParameter(name, text, `one of ${choices.join(', ')}`);
+    return found;
+  }
+
+  integer(name: string, min: number, max: number, fallback: number): number {
+    const text = this.one(name);
+    if (text === undefined) return fallback;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new BadParameter(name, text, `a whole number from ${min} to ${max}`);
+    return value;
+  }
+
+  /** Either `range`, which ends now by the server's clock, or `from` and `to`. Nothing: the last hour. */
+  timeRange(nowMs: number): TimeRange {
+    const range = this.one('range');
+    const from = this.#instant('from');
+    const to = this.#instant('to');
+    if (from === undefined && to === undefined) {
+      const lengthMs = parseRange(range ?? '1h') * 1000;
+      return { fromMs: nowMs - lengthMs, toMs: nowMs };
+    }
+    if (range !== undefined) throw new BadParameter('range', range, 'either range, or from and to, not both');
+    if (from === undefined) throw new BadParameter('from', '', INSTANT_ACCEPTED);
+    const toMs = to ?? nowMs;
+    if (toMs <= from) throw new BadParameter('to', this.one('to') ?? 'now', 'a time after from');
+    if (toMs - from > RANGE_SECONDS_MAX * 1000) throw new BadParameter('from', this.one('from') ?? '', 'a time at most 400 days before to');
+    return { fromMs: from, toMs };
+  }
+
+  filters(): Filters {
+    const filters: Partial<Record<FilterName, readonly string[]>> = {};
+    for (const name of FILTER_NAMES) {
+      this.#known.add(name);
+      const values = [...new Set(this.#search.getAll(name))];
+      if (values.length === 0) continue;
+      if (values.length > FILTER_VALUES_MAX) throw new BadParameter(name, `${values.length} values`, `at most ${FILTER_VALUES_MAX} values`);
+      for (const value of values) {
+        if (value.length > FILTER_VALUE_CHARS_MAX) throw new BadParameter(name, value, `at most ${FILTER_VALUE_CHARS_MAX} characters`);
+        if (name === 'outcome' && !(OUTCOMES as readonly string[]).includes(value))
+          throw new BadParameter(name, value, `one of ${OUTCOMES.join(', ')}`);
+      }
+      filters[name] = values;
+    }
+    return filters;
+  }
+
+  /** A misspelt parameter must not silently widen what is shown. */
+  done(): void {
+    for (const [name, value] of this.#search)
+      if (!this.#known.has(name)) throw new BadParameter(name, value, `a known parameter: ${[...this.#known].sort().join(', ')}`);
+  }
+
+  #instant(name: string): number | undefined {
+    const text = this.one(name);
+    if (text === undefined) return undefined;
+    const value = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+    if (!(value >= 0 && value <= INSTANT_MS_MAX)) throw new BadParameter(name, text, INSTANT_ACCEPTED);
+    return value;
+  }
+}
+
+function parseRange(text: string): number {
+  const match = /^([1-9]\d{0,5})([mhd])$/.exec(text);
+  const seconds = match ? Number(match[1]) * (UNIT_SECONDS[match[2] ?? ''] ?? Number.NaN) : Number.NaN;
+  if (!(seconds <= RANGE_SECONDS_MAX)) throw new BadParameter('range', text, RANGE_ACCEPTED);
+  return seconds;
+}
+
+/** Where the list goes on: the last call that was shown. */
+export interface Cursor {
+  /** `YYYY-MM-DD hh:mm:ss.ffffff`, UTC. */
+  readonly startedAt: string;
+  readonly id: string;
+}
+
+const STORED_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/;
+
+export function formatCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify([cursor.startedAt, cursor.id])).toString('base64url');
+}
+
+export function parseCursor(name: string, text: string): Cursor {
+  const accepted = "the value of `next` from the previous page's answer";
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+  } catch {
+    throw new BadParameter(name, text, accepted);
+  }
+  if (!Array.isArray(parsed) || parsed.length !== 2) throw new BadParameter(name, text, accepted);
+  const [startedAt, id]: unknown[] = parsed;
+  if (typeof startedAt !== 'string' || !STORED_TIME.test(startedAt) || typeof id !== 'string') throw new BadParameter(name, text, accepted);
+  return { startedAt, id };
+}
+
+/** `2026-01-31T12:00:00.123456Z` as ClickHouse stores it, or undefined. */
+export function storedTime(iso: string): string | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.(\d{6})Z$/.exec(iso);
+  return match ? `${match[1]} ${match[2]}.${match[3]}` : undefined;
+}

@@ -1,0 +1,100 @@
+/**
+ * Runs one SELECT for the console: always with bound parameters, with limits on time, rows and
+ * memory, and cancelled when `signal` says that nobody waits for the answer any more.
+ * Gives the rows, or throws a ReadError that says in a person's words what to do.
+ */
+import { type ClickHouseClient, ClickHouseError } from '@clickhouse/client';
+import type { ErrorAnswer } from './api-types.ts';
+
+/** Makes a reader that sees one database. */
+export type Read = <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Row[]>;
+
+const QUERY_SECONDS_MAX = 15;
+
+/** https://clickhouse.com/docs/operations/settings/query-complexity */
+const LIMITS = {
+  max_execution_time: QUERY_SECONDS_MAX,
+  timeout_overflow_mode: 'throw',
+  max_result_rows: '20000',
+  result_overflow_mode: 'throw',
+  max_rows_to_read: '2000000000',
+  max_memory_usage: String(1024 ** 3),
+  // Otherwise a query whose browser is gone runs on to its end.
+  cancel_http_readonly_queries_on_client_close: 1,
+  output_format_json_quote_64bit_integers: 0,
+  output_format_json_quote_decimals: 1,
+  output_format_json_quote_denormals: 0,
+} as const;
+
+export class ReadError extends Error {
+  readonly status: number;
+  readonly code: ErrorAnswer['error']['code'];
+
+  constructor(status: number, code: ErrorAnswer['error']['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ReadError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export function createRead(client: ClickHouseClient, database: string): Read {
+  return async <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
+    try {
+      const result = await client.query({
+        query: sql,
+        query_params: { ...params, database },
+        format: 'JSONEachRow',
+        clickhouse_settings: LIMITS,
+        abort_signal: signal,
+      });
+      return await result.json<Row>();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explain(error, database);
+    }
+  };
+}
+
+type Explanation = readonly [status: number, code: ErrorAnswer['error']['code'], message: string];
+
+const TOO_HEAVY = 'Choose a shorter time range or a single project.';
+
+/** ClickHouse's own error names → what it means for whoever looks at the console. */
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  TIMEOUT_EXCEEDED: [504, 'query_too_heavy', `ClickHouse did not finish within ${QUERY_SECONDS_MAX} s. ${TOO_HEAVY}`],
+  TOO_SLOW: [504, 'query_too_heavy', `ClickHouse expects this question to take too long. ${TOO_HEAVY}`],
+  MEMORY_LIMIT_EXCEEDED: [503, 'query_too_heavy', `ClickHouse has not enough memory for this question. ${TOO_HEAVY}`],
+  TOO_MANY_ROWS: [503, 'query_too_heavy', `This question reads more rows than the console may. ${TOO_HEAVY}`],
+  TOO_MANY_ROWS_OR_BYTES: [503, 'query_too_heavy', `This answer has more rows than the console may show. ${TOO_HEAVY}`],
+  TOO_MANY_SIMULTANEOUS_QUERIES: [503, 'clickhouse_unavailable', 'ClickHouse is busy with too many queries; this page tries again.'],
+  UNKNOWN_DATABASE: [503, 'clickhouse_unavailable', 'ClickHouse has no database %s yet. Run: glassway migrate'],
+  UNKNOWN_TABLE: [503, 'clickhouse_unavailable', 'Tables are missing in ClickHouse database %s. Run: glassway migrate'],
+  UNKNOWN_IDENTIFIER: [503, 'clickhouse_unavailable', 'The tables in ClickHouse database %s are of another version. Run: glassway migrate'],
+  AUTHENTICATION_FAILED: [
+    503,
+    'clickhouse_unavailable',
+    "ClickHouse refuses the console's user. Check clickhouse.readUsername and clickhouse.readPassword.",
+  ],
+  ACCESS_DENIED: [503, 'clickhouse_unavailable', "The console's ClickHouse user may not read database %s. Grant it SELECT."],
+  READONLY: [
+    503,
+    'clickhouse_unavailable',
+    "The console's ClickHouse user must be allowed to set limits: give it readonly = 2 instead of 1.",
+  ],
+};
+
+function explain(error: unknown, database: string): ReadError {
+  if (error instanceof ClickHouseError) {
+    const known = EXPLANATIONS[error.type ?? ''];
+    if (known) return new ReadError(known[0], known[1], known[2].replace('%s', database), { cause: error });
+    return new ReadError(500, 'internal', `ClickHouse cannot answer: ${error.type ?? 'error'} (code ${error.code}).`, { cause: error });
+  }
+  const reason = error instanceof Error ? ('code' in error ? String(error.code) : error.message) : String(error);
+  return new ReadError(
+    503,
+    'clickhouse_unavailable',
+    `ClickHouse cannot be reached (${reason}). Calls still pass through the proxy. Check that ClickHouse runs: glassway doctor`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,2 @@
+/** Types of `/vendor/echarts.js`: Apache ECharts as assets.ts serves it. */
+export * from 'echarts';

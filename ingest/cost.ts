@@ -1,0 +1,127 @@
+/**
+ * What a call's tokens cost at given prices: pure arithmetic, no lookup.
+ * Takes token totals with their subsets and a catalogue's price entry; gives US dollars, or null
+ * where the counts and the prices do not determine one number. Never guesses, never counts a token twice.
+ */
+import type { ModelPrice } from '@pydantic/genai-prices';
+import type { ProxyColumns } from '../contract/record.ts';
+
+export type TokenCounts = Pick<
+  ProxyColumns,
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_read_tokens'
+  | 'cache_write_tokens'
+  | 'cache_write_1h_tokens'
+  | 'reasoning_tokens'
+  | 'input_audio_tokens'
+  | 'output_audio_tokens'
+  | 'input_image_tokens'
+>;
+
+const TOKENS_PER_PRICE = 1_000_000;
+const REQUESTS_PER_PRICE = 1_000;
+
+/**
+ * Kinds of token that a model may charge apart and that no column of ours counts. A model that prices
+ * one of them apart has no determined cost as long as it has tokens on that side: an image token of
+ * gemini-2.5-flash-image costs twelve times a text token. (For images going in there is a column.)
+ */
+const UNCOUNTED_OUTPUT = ['output_image_mtok', 'output_video_mtok', 'output_citation_mtok'] as const;
+const UNCOUNTED_INPUT = ['input_video_mtok', 'input_tool_mtok'] as const;
+
+export interface CostRules {
+  /** Audio always costs more here than text, so that an entry without an audio price cannot price a call with audio. */
+  readonly audioPricedApart: boolean;
+}
+
+/** Sum of tokens × price. Null: not determined. */
+export function tokenCostUsd(tokens: TokenCounts, price: ModelPrice, rules: CostRules): number | null {
+  if (tokens.input_tokens === null) return null;
+  // Embeddings have no output, and their prices none either; elsewhere an unknown output is an unknown cost.
+  if (tokens.output_tokens === null && price['output_mtok'] !== undefined) return null;
+  const rate = (key: string) => ratePerToken(price, key, tokens.input_tokens ?? 0);
+  const input = inputCostUsd(tokens, tokens.input_tokens, price, rate, rules);
+  const output = outputCostUsd(tokens, tokens.output_tokens ?? 0, price, rate, rules);
+  if (input === null || output === null) return null;
+  return input + output + requestCostUsd(price);
+}
+
+type Rate = (key: string) => number;
+
+function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rate: Rate, rules: CostRules): number | null {
+  if (total > 0 && price['input_mtok'] === undefined) return null;
+  if (total > 0 && UNCOUNTED_INPUT.some((key) => price[key] !== undefined)) return null;
+  const read = apart(price, 'cache_read_mtok', tokens.cache_read_tokens);
+  const write = apart(price, 'cache_write_mtok', tokens.cache_write_tokens);
+  const audio = apart(price, 'input_audio_mtok', tokens.input_audio_tokens);
+  const image = apart(price, 'input_image_mtok', tokens.input_image_tokens);
+  const writeHour = tokens.cache_write_1h_tokens ?? 0;
+  // An hour's write costs 2 times the input, five minutes' 1.25 times (platform.claude.com, prompt caching): not the same price.
+  if (writeHour > 0 && (price['cache_write_1h_mtok'] === undefined || writeHour > write)) return null;
+  if (rules.audioPricedApart && (tokens.input_audio_tokens ?? 0) > 0 && price['input_audio_mtok'] === undefined) return null;
+  // Nobody prices cache writes by modality; where both occur the overlap is anyone's guess.
+  if (write > 0 && audio + image > 0) return null;
+  const readAudio = overlap(read, audio, total);
+  const readImage = overlap(read, image, total);
+  if (readAudio === null || readImage === null) return null;
+  if (readAudio > 0 && price['cache_audio_read_mtok'] === undefined) return null;
+  if (readImage > 0 && price['cache_image_read_mtok'] === undefined) return null;
+  const plain = total - read - write - audio - image + readAudio + readImage;
+  if (plain < 0) return null;
+  return (
+    plain * rate('input_mtok') +
+    (read - readAudio - readImage) * rate('cache_read_mtok') +
+    (write - writeHour) * rate('cache_write_mtok') +
+    writeHour * rate('cache_write_1h_mtok') +
+    (audio - readAudio) * rate('input_audio_mtok') +
+    (image - readImage) * rate('input_image_mtok') +
+    readAudio * rate('cache_audio_read_mtok') +
+    readImage * rate('cache_image_read_mtok')
+  );
+}
+
+function outputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rate: Rate, rules: CostRules): number | null {
+  if (total === 0) return 0;
+  if (price['output_mtok'] === undefined) return null;
+  if (UNCOUNTED_OUTPUT.some((key) => price[key] !== undefined)) return null;
+  const audio = apart(price, 'output_audio_mtok', tokens.output_audio_tokens);
+  const reasoning = apart(price, 'output_reasoning_mtok', tokens.reasoning_tokens);
+  if (rules.audioPricedApart && (tokens.output_audio_tokens ?? 0) > 0 && price['output_audio_mtok'] === undefined) return null;
+  const plain = total - audio - reasoning;
+  if (plain < 0) return null;
+  return plain * rate('output_mtok') + audio * rate('output_audio_mtok') + reasoning * rate('output_reasoning_mtok');
+}
+
+function requestCostUsd(price: ModelPrice): number {
+  const perThousand = price['requests_kcount'];
+  return typeof perThousand === 'number' ? perThousand / REQUESTS_PER_PRICE : 0;
+}
+
+/** How many tokens of a subset are charged at a price of their own; without one they are charged as the rest is. */
+function apart(price: ModelPrice, key: string, count: number | null): number {
+  return price[key] === undefined ? 0 : (count ?? 0);
+}
+
+/** How many tokens are in both of two subsets, where the sizes alone say it; else null. */
+function overlap(a: number, b: number, total: number): number | null {
+  const least = Math.max(0, a + b - total);
+  const most = Math.min(a, b);
+  return least === most ? least : null;
+}
+
+/** A tier's price holds for the whole call once its input is longer than the tier's start. */
+function ratePerToken(price: ModelPrice, key: string, inputTokens: number): number {
+  const entry = price[key];
+  if (entry === undefined) return 0;
+  if (typeof entry === 'number') return entry / TOKENS_PER_PRICE;
+  let perMillion = entry.base;
+  let reached = -1;
+  for (const tier of entry.tiers) {
+    if (inputTokens > tier.start && tier.start > reached) {
+      perMillion = tier.price;
+      reached = tier.start;
+    }
+  }
+  return perMillion / TOKENS_PER_PRICE;
+}

@@ -1,0 +1,35 @@
+/**
+ * The proxy's operators' port: liveness, readiness, metrics. On a port of its own so that no provider
+ * path is shadowed.
+ */
+import { createServer, type Server } from 'node:http';
+import express from 'express';
+import type { Journal } from './journal.ts';
+import type { ProxyMetrics } from './metrics.ts';
+
+export interface AdminOptions {
+  readonly metrics: ProxyMetrics;
+  readonly journal: Journal;
+  readonly version: string;
+  readonly ingestUrl: string | undefined;
+  readonly state: { readonly accepting: boolean };
+}
+
+export function createAdminApp({ metrics, journal, version, ingestUrl, state }: AdminOptions): Server {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/healthz', (_req, res) => {
+    res.json({ status: 'ok', version });
+  });
+  app.get('/readyz', (_req, res) => {
+    // Ingest being away is no reason to send calls elsewhere: calls work without it.
+    res.status(state.accepting ? 200 : 503).json({ ready: state.accepting, ingest_url: ingestUrl ?? null, queue_records: journal.records, queue_bytes: journal.bytes });
+  });
+  app.get('/metrics', async (_req, res) => {
+    res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  app.use((req, res) => {
+    res.status(404).json({ error: `${req.path} is not served here; known are /healthz, /readyz, /metrics` });
+  });
+  return createServer(app);
+}

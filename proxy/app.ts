@@ -1,0 +1,150 @@
+/**
+ * The proxy's way of a call, top to bottom: identify → route → tap → forward. An Express application on a
+ * plain Node server; upgrades and malformed HTTP come in by the server's own events.
+ * Gives the server, not yet listening. A call meets nothing here that waits, but the provider.
+ */
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import express from 'express';
+import { Agent } from 'undici';
+import type { CaptureMode } from '../contract/columns.ts';
+import type { Settings } from '../contract/config.ts';
+import { GatewayError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
+import type { CallRecord } from '../contract/record.ts';
+import { effectiveCapture } from './capture.ts';
+import type { UpstreamTable } from './config.ts';
+import { forward, internalError } from './forward.ts';
+import { createIdentify } from './identify.ts';
+import type { Journal } from './journal.ts';
+import type { ProxyMetrics } from './metrics.ts';
+import { DIALECTS } from './providers/index.ts';
+import type { Dialect } from './providers/provider.ts';
+import { dialectOfPath, rawErrorResponse, sendError } from './respond.ts';
+import { createRouter } from './route.ts';
+import { CallTap, type OpenTap } from './tap.ts';
+import { createUpgradeHandler } from './upgrade.ts';
+
+/** Longer than clients keep idle connections, so that none meets a connection that we are just closing. */
+const CLIENT_KEEP_ALIVE_MS = 120_000;
+/** Shorter than providers keep theirs; a provider that says how long (`Keep-Alive: timeout=`) is believed. */
+const UPSTREAM_KEEP_ALIVE_MS = 10_000;
+
+export interface ProxyAppOptions {
+  readonly settings: Settings;
+  readonly upstreams: UpstreamTable;
+  readonly fingerprintKey: Uint8Array;
+  readonly journal: Journal;
+  readonly metrics: ProxyMetrics;
+  readonly log: Log;
+}
+
+export interface ProxyApp {
+  readonly server: Server;
+  /** Closes the connections to providers. Calls still running are cut off. */
+  close(): Promise<void>;
+}
+
+export function createProxyApp(options: ProxyAppOptions): ProxyApp {
+  const { settings, metrics, log } = options;
+  const dispatcher = new Agent({
+    connect: { timeout: settings.timeouts.connectMs },
+    headersTimeout: settings.timeouts.responseMs,
+    bodyTimeout: settings.timeouts.idleMs,
+    keepAliveTimeout: UPSTREAM_KEEP_ALIVE_MS,
+    maxHeaderSize: settings.limits.headerBytes,
+    pipelining: 1,
+  });
+  const identify = createIdentify(options.fingerprintKey);
+  const route = createRouter(options.upstreams, settings.defaultUpstream);
+  const openTap = createTapFactory(options);
+
+  function handleCall(req: IncomingMessage, res: ServerResponse): void {
+    let dialect = dialectOfPath(req.url ?? '', options.upstreams);
+    let requestId = '';
+    try {
+      const routed = route(req.url ?? '', req.rawHeaders);
+      dialect = routed.upstream.dialect;
+      const identity = identify(req.rawHeaders, routed.query);
+      requestId = identity.request_id;
+      const tap = openTap(identity, routed, req);
+      metrics.callsInFlight.inc();
+      res.on('close', () => metrics.callsInFlight.dec());
+      forward(req, res, routed, requestId, tap, { dispatcher, requestBufferBytes: settings.limits.requestBufferBytes });
+    } catch (thrown) {
+      const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
+      if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);
+      metrics.calls.inc({ outcome: error.outcome });
+      if (res.headersSent) res.destroy();
+      else sendError(res, error, dialect, requestId);
+    }
+  }
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(handleCall);
+
+  const server = createServer({ ...messageClasses(app), maxHeaderSize: settings.limits.headerBytes, keepAliveTimeout: CLIENT_KEEP_ALIVE_MS }, app);
+  server.on('upgrade', createUpgradeHandler({ identify, route, openTap, log, upstreams: options.upstreams }));
+  server.on('clientError', answerMalformed);
+  return { server, close: () => dispatcher.destroy() };
+}
+
+/** Taps whose records go to the journal, with what the project captures. */
+function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions): OpenTap {
+  const emit = (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => {
+    metrics.calls.inc({ outcome: record.outcome });
+    for (const reason of limited) metrics.tapLimited.inc({ reason });
+    if (!journal.append(record)) metrics.recordsDropped.inc({ reason: 'queue_full' });
+  };
+  const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
+  const captureOf = (project: string): CaptureMode => (Object.hasOwn(settings.projects, project) ? settings.projects[project]?.capture : undefined) ?? 'metadata';
+  return (identity, route, req) =>
+    new CallTap({
+      identity,
+      route,
+      method: req.method ?? '',
+      requestHeaders: req.rawHeaders,
+      bodyBytesMax: settings.limits.bodyBytes,
+      captureBytesMax: effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
+      emit,
+      fault,
+    });
+}
+
+/**
+ * Express gives every request and response the application's own prototype, which turns V8's fast objects
+ * into slow ones and halves the throughput. Objects that are born with that prototype stay fast.
+ */
+function messageClasses(app: express.Express): { IncomingMessage: typeof IncomingMessage; ServerResponse: typeof ServerResponse } {
+  class ProxyRequest extends IncomingMessage {}
+  class ProxyResponse extends ServerResponse {}
+  for (const [born, own] of [
+    [ProxyRequest.prototype, 'request'],
+    [ProxyResponse.prototype, 'response'],
+  ] as const) {
+    Object.setPrototypeOf(born, app[own]);
+    Object.defineProperty(app, own, { value: born });
+  }
+  return { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse } as unknown as ReturnType<typeof messageClasses>;
+}
+
+/** Node's parser refused the request (RFC 9112 §2.2, §11.2): say why, in place of its bare status line. */
+function answerMalformed(error: Error & { code?: string; reason?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { code = '' } = error;
+  const answer =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? { error: new GatewayError('headers_too_large', 'Raise limits.headerBytes if they are meant.'), reason: 'Request Header Fields Too Large' }
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? { error: new GatewayError('request_timeout', ''), reason: 'Request Timeout' }
+        : { error: new GatewayError('malformed_request', `${error.reason ?? error.message} (${code}).`), reason: 'Bad Request' };
+  socket.end(rawErrorResponse(answer.error, DIALECTS['openai'] as Dialect, answer.reason));
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,58 @@
+/**
+ * The proxy's part of the settings: the upstream table, built-in entries and the user's merged,
+ * base URLs taken apart once so that a call only fills in its path segments.
+ */
+import type { ConfigFault, Settings } from '../contract/config.ts';
+import { DIALECTS, UPSTREAMS } from './providers/index.ts';
+import type { Upstream } from './providers/provider.ts';
+
+export type UpstreamTable = ReadonlyMap<string, Upstream>;
+
+/** First path segments that the routing by shape needs for itself. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['v1', 'v1beta', 'model']);
+const PLACEHOLDER = /\{([^}]*)\}/g;
+
+/** For loadSettings: every fault of the upstream table that the file's shape does not show. */
+export function checkUpstreams(settings: Settings): ConfigFault[] {
+  return mergeUpstreams(settings).faults;
+}
+
+/** The upstream table of valid settings (checkUpstreams found no fault). */
+export function upstreamTable(settings: Settings): UpstreamTable {
+  return mergeUpstreams(settings).table;
+}
+
+function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; faults: ConfigFault[] } {
+  const table = new Map<string, Upstream>(UPSTREAMS.map((upstream) => [upstream.name, upstream]));
+  const faults: ConfigFault[] = [];
+  for (const [name, entry] of Object.entries(settings.upstreams)) {
+    const at = `upstreams.${name}`;
+    const builtIn = table.get(name);
+    if (RESERVED_NAMES.has(name))
+      faults.push({ at, problem: `is reserved for paths without an upstream; choose a name other than ${[...RESERVED_NAMES].join(', ')}` });
+    const dialect = entry.dialect === undefined ? (builtIn?.dialect ?? DIALECTS['openai']) : DIALECTS[entry.dialect];
+    if (dialect === undefined)
+      faults.push({ at: `${at}.dialect`, problem: `${JSON.stringify(entry.dialect)} is no dialect; accepted: ${Object.keys(DIALECTS).join(', ')}` });
+    const baseUrl = entry.baseUrl ?? builtIn?.baseUrl;
+    if (baseUrl === undefined) faults.push({ at: `${at}.baseUrl`, problem: `missing: ${name} is not built in (built in are ${UPSTREAMS.map((u) => u.name).join(', ')})` });
+    else faults.push(...baseUrlFaults(`${at}.baseUrl`, baseUrl));
+    if (dialect && baseUrl !== undefined)
+      table.set(name, { ...builtIn, name, dialect, baseUrl: baseUrl.replace(/\/+$/, ''), provider: entry.provider ?? builtIn?.provider ?? name });
+  }
+  if (!table.has(settings.defaultUpstream))
+    faults.push({ at: 'defaultUpstream', problem: `${JSON.stringify(settings.defaultUpstream)} is no upstream; known: ${[...table.keys()].join(', ')}` });
+  return { table, faults };
+}
+
+function baseUrlFaults(at: string, baseUrl: string): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  for (const [, name = ''] of baseUrl.matchAll(PLACEHOLDER))
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) faults.push({ at, problem: `placeholder {${name}} is not valid; want a letter, then letters and digits, as {region}` });
+  const url = URL.parse(baseUrl.replace(PLACEHOLDER, 'x'));
+  if (url === null) faults.push({ at, problem: `${JSON.stringify(baseUrl)} is no URL` });
+  else {
+    if (url.search !== '' || url.hash !== '') faults.push({ at, problem: 'has a query string or a fragment; want scheme, host and path only' });
+    if (url.username !== '' || url.password !== '') faults.push({ at, problem: 'has credentials; the caller sends its own' });
+  }
+  return faults;
+}

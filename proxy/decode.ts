@@ -1,0 +1,316 @@
+/**
+ * Takes the content codings (RFC 9110 §8.4.1) off a copy of a body, while the body itself passes untouched.
+ * Bytes go in as they come off the wire, decoded bytes come out: at once where nothing is coded, as soon
+ * as they can be for streams, and synchronously at the end for small bodies, so that a call's facts are
+ * complete when its response is. Output is bounded; what cannot be decoded is reported, never thrown.
+ */
+import type { Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
+
+export type DecodeFault = 'too_large' | 'unknown_encoding' | 'decode_failed' | 'decode_backlog';
+
+export interface DecodeOptions {
+  readonly contentEncoding: string;
+  /** Decoded (and coded) bytes read at most; what comes after is left unread and reported. */
+  readonly bytesMax: number;
+  /** Whether bytes are wanted as they come, rather than all at the end. */
+  readonly streaming: boolean;
+  /** `chunk` is only valid during the call. */
+  readonly onData: (chunk: Uint8Array) => void;
+  /** Called at most once; what was decoded until then stays good. */
+  readonly onFault: (fault: DecodeFault) => void;
+}
+
+export interface BodyDecoder {
+  push(chunk: Uint8Array): void;
+  /** The body is over. Calls back once, synchronously when nothing is left to a thread. */
+  end(done: () => void): void;
+}
+
+interface Coding {
+  readonly sync: (bytes: Uint8Array, outputBytesMax: number) => Buffer;
+  readonly stream: (first: Uint8Array) => Transform;
+}
+
+const SYNC_INPUT_BYTES_MAX = 256 * 1024;
+const SYNC_OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
+const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+/** More layers than this are no honest use of the field. */
+const LAYERS_MAX = 4;
+
+// Flushing at the end gives what a cut-off body holds instead of an error.
+const ZLIB = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH };
+const BROTLI = { flush: zlib.constants.BROTLI_OPERATION_FLUSH, finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH };
+const ZSTD = { flush: zlib.constants.ZSTD_e_flush, finishFlush: zlib.constants.ZSTD_e_flush };
+
+const GZIP: Coding = {
+  sync: (bytes, maxOutputLength) => zlib.gunzipSync(bytes, { ...ZLIB, maxOutputLength }),
+  stream: () => zlib.createGunzip(ZLIB),
+};
+// RFC 9110 §8.4.1.2: `deflate` is the zlib format, but some servers send the bare deflate data.
+const DEFLATE: Coding = {
+  sync: (bytes, maxOutputLength) => (hasZlibHeader(bytes) ? zlib.inflateSync : zlib.inflateRawSync)(bytes, { ...ZLIB, maxOutputLength }),
+  stream: (first) => (hasZlibHeader(first) ? zlib.createInflate(ZLIB) : zlib.createInflateRaw(ZLIB)),
+};
+const CODINGS: Readonly<Record<string, Coding>> = {
+  gzip: GZIP,
+  'x-gzip': GZIP,
+  deflate: DEFLATE,
+  br: {
+    sync: (bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { ...BROTLI, maxOutputLength }),
+    stream: () => zlib.createBrotliDecompress(BROTLI),
+  },
+  zstd: {
+    sync: (bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { ...ZSTD, maxOutputLength }),
+    stream: () => zlib.createZstdDecompress(ZSTD),
+  },
+};
+
+export function createBodyDecoder(options: DecodeOptions): BodyDecoder {
+  const names = options.contentEncoding
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity');
+  if (names.length === 0) return new PlainDecoder(options);
+  const codings: Coding[] = [];
+  // The codings are listed in the order in which they were applied.
+  for (const name of names.reverse()) {
+    const coding = Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined;
+    if (!coding || codings.length === LAYERS_MAX) return new UnreadDecoder(options);
+    codings.push(coding);
+  }
+  return new LayeredDecoder(options, codings);
+}
+
+/** Gives out at most `bytesMax` bytes and reports once when more came. */
+class BoundedOutput {
+  stopped = false;
+  private readonly options: DecodeOptions;
+  private bytes = 0;
+
+  constructor(options: DecodeOptions) {
+    this.options = options;
+  }
+
+  give(chunk: Uint8Array): void {
+    if (this.stopped || chunk.length === 0) return;
+    const room = this.options.bytesMax - this.bytes;
+    this.bytes += chunk.length;
+    if (chunk.length <= room) {
+      this.options.onData(chunk);
+      return;
+    }
+    if (room > 0) this.options.onData(chunk.subarray(0, room));
+    this.fail('too_large');
+  }
+
+  fail(fault: DecodeFault): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.options.onFault(fault);
+  }
+}
+
+class PlainDecoder implements BodyDecoder {
+  private readonly output: BoundedOutput;
+
+  constructor(options: DecodeOptions) {
+    this.output = new BoundedOutput(options);
+  }
+
+  push(chunk: Uint8Array): void {
+    this.output.give(chunk);
+  }
+
+  end(done: () => void): void {
+    done();
+  }
+}
+
+/** A body in a coding that nobody here knows: reported when it has bytes, otherwise let be. */
+class UnreadDecoder implements BodyDecoder {
+  private readonly options: DecodeOptions;
+  private reported = false;
+
+  constructor(options: DecodeOptions) {
+    this.options = options;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.reported || chunk.length === 0) return;
+    this.reported = true;
+    this.options.onFault('unknown_encoding');
+  }
+
+  end(done: () => void): void {
+    done();
+  }
+}
+
+class LayeredDecoder implements BodyDecoder {
+  private readonly options: DecodeOptions;
+  private readonly codings: readonly Coding[];
+  private readonly output: BoundedOutput;
+  /** Coded bytes that wait for the end, or for the first stream to be made. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  private inputBytes = 0;
+  private pipeline: DecodePipeline | undefined;
+
+  constructor(options: DecodeOptions, codings: readonly Coding[]) {
+    this.options = options;
+    this.codings = codings;
+    this.output = new BoundedOutput(options);
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.output.stopped || chunk.length === 0) return;
+    this.inputBytes += chunk.length;
+    if (this.inputBytes > this.options.bytesMax) {
+      this.stop('too_large');
+      return;
+    }
+    // A copy: the chunk's memory is the socket's, and a thread reads it later.
+    const copy = Buffer.from(chunk);
+    if (this.pipeline) {
+      this.pipeline.write(copy);
+      return;
+    }
+    this.held.push(copy);
+    this.heldBytes += copy.length;
+    // Two bytes tell the two forms of `deflate` apart.
+    if (this.options.streaming ? this.heldBytes >= 2 : this.heldBytes > SYNC_INPUT_BYTES_MAX) this.startPipeline();
+  }
+
+  end(done: () => void): void {
+    if (this.output.stopped || this.inputBytes === 0) {
+      this.pipeline?.destroy();
+      done();
+      return;
+    }
+    if (!this.pipeline) {
+      const decoded = this.decodeAtOnce();
+      if (decoded) {
+        this.output.give(decoded);
+        done();
+        return;
+      }
+      this.startPipeline();
+    }
+    this.pipeline?.end(done);
+  }
+
+  private startPipeline(): void {
+    const input = Buffer.concat(this.held);
+    this.held = [];
+    this.pipeline = new DecodePipeline(this.codings, input, this.output);
+    this.pipeline.write(input);
+  }
+
+  /**
+   * Undefined when the output is too large to be decoded on this thread, or the body is damaged: the
+   * streams then give what can be had of it before they report.
+   */
+  private decodeAtOnce(): Buffer | undefined {
+    let bytes: Buffer = Buffer.concat(this.held);
+    try {
+      for (const coding of this.codings) bytes = coding.sync(bytes, SYNC_OUTPUT_BYTES_MAX);
+      return bytes;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private stop(fault: DecodeFault): void {
+    this.output.fail(fault);
+    this.held = [];
+    this.pipeline?.destroy();
+  }
+}
+
+/** The codings as a chain of Node's streams, which decode on its thread pool. */
+class DecodePipeline {
+  private readonly codings: readonly Coding[];
+  private readonly output: BoundedOutput;
+  private readonly stages: (Transform | undefined)[];
+  private backlogBytes = 0;
+  private finished = false;
+  private done: (() => void) | undefined;
+
+  constructor(codings: readonly Coding[], first: Uint8Array, output: BoundedOutput) {
+    this.codings = codings;
+    this.output = output;
+    this.stages = codings.map(() => undefined);
+    this.stages[0] = this.createStage(0, first);
+  }
+
+  write(chunk: Buffer): void {
+    if (this.finished) return;
+    this.writeTo(0, chunk);
+  }
+
+  end(done: () => void): void {
+    if (this.finished) {
+      done();
+      return;
+    }
+    this.done = done;
+    this.stages[0]?.end();
+  }
+
+  destroy(): void {
+    this.finish();
+  }
+
+  private writeTo(index: number, chunk: Buffer): void {
+    let stage = this.stages[index];
+    if (!stage) {
+      stage = this.createStage(index, chunk);
+      this.stages[index] = stage;
+    }
+    this.backlogBytes += chunk.length;
+    if (this.backlogBytes > BACKLOG_BYTES_MAX) {
+      this.output.fail('decode_backlog');
+      this.finish();
+      return;
+    }
+    stage.write(chunk, () => {
+      this.backlogBytes -= chunk.length;
+    });
+  }
+
+  private createStage(index: number, first: Uint8Array): Transform {
+    const stage = (this.codings[index] as Coding).stream(first);
+    const last = index === this.codings.length - 1;
+    stage.on('data', (chunk: Buffer) => {
+      if (this.finished) return;
+      if (last) this.output.give(chunk);
+      else this.writeTo(index + 1, chunk);
+      if (this.output.stopped) this.finish();
+    });
+    stage.on('end', () => {
+      const next = last ? undefined : this.stages[index + 1];
+      if (next) next.end();
+      else this.finish();
+    });
+    stage.on('error', () => {
+      this.output.fail('decode_failed');
+      this.finish();
+    });
+    return stage;
+  }
+
+  private finish(): void {
+    if (this.finished) return;
+    this.finished = true;
+    for (const stage of this.stages) stage?.destroy();
+    this.done?.();
+  }
+}
+
+/** RFC 1950 §2.2: compression method 8, and a header that is a multiple of 31. */
+function hasZlibHeader(bytes: Uint8Array): boolean {
+  const [method = 0, flags = 0] = bytes;
+  return (method & 0x0f) === 8 && ((method << 8) | flags) % 31 === 0;
+}

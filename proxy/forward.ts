@@ -1,0 +1,170 @@
+/**
+ * Carries one call to the provider and its answer back: every byte, header and status as it came, chunk by
+ * chunk, with backpressure both ways, the tap beside it. Takes a routed call; never retries, never follows
+ * redirects, never decodes what it passes on.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { GatewayError } from '../contract/errors.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+import { REQUEST_ID_HEADER, sendError } from './respond.ts';
+import type { Route } from './route.ts';
+import type { CallTap } from './tap.ts';
+import { describeUpstreamError } from './upstream-errors.ts';
+
+export interface ForwardOptions {
+  readonly dispatcher: Dispatcher;
+  /** Request bodies with a Content-Length up to this are sent in one piece. */
+  readonly requestBufferBytes: number;
+}
+
+export function forward(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions): void {
+  const exchange = new Exchange(req, res, route, requestId, tap, options.dispatcher);
+  const length = req.headers['content-length'];
+  if (req.headers['transfer-encoding'] !== undefined || Number(length) > options.requestBufferBytes) exchange.stream();
+  else if (length === undefined || length === '0') exchange.dispatch(null);
+  else exchange.buffer();
+}
+
+/** Both sides of one call. It is undici's handler itself, so that a call costs no closures. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #route: Route;
+  readonly #requestId: string;
+  readonly #tap: CallTap;
+  readonly #dispatcher: Dispatcher;
+  #controller: Dispatcher.DispatchController | undefined;
+  #clientGone = false;
+  #finished = false;
+  #drainWatched = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, dispatcher: Dispatcher) {
+    this.#req = req;
+    this.#res = res;
+    this.#route = route;
+    this.#requestId = requestId;
+    this.#tap = tap;
+    this.#dispatcher = dispatcher;
+    res.sendDate = false; // the provider's Date passes; none of ours is added
+    res.on('close', () => this.#onClientClose());
+  }
+
+  /** Waits for the whole body: one piece to the provider is one system call. */
+  buffer(): void {
+    const chunks: Buffer[] = [];
+    this.#req.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      this.#tap.requestData(chunk);
+    });
+    this.#req.on('end', () => {
+      this.#tap.requestEnd();
+      this.dispatch(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    });
+    this.#req.on('error', () => {}); // a client that goes away while it sends: `close` tells
+  }
+
+  /** Sends the body on as it comes: large or of unknown length. */
+  stream(): void {
+    this.dispatch(this.#readRequest());
+  }
+
+  async *#readRequest(): AsyncGenerator<Buffer> {
+    // Without destroyOnReturn a provider that answers early and hangs up would take the client's connection along.
+    for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+      this.#tap.requestData(chunk);
+      yield chunk;
+    }
+    this.#tap.requestEnd();
+  }
+
+  dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
+    if (this.#clientGone) return;
+    if (body === null) this.#tap.requestEnd();
+    const headers = requestHeaders(this.#req.rawHeaders);
+    // undici takes any async iterable (its types name Readable only)
+    const options = { origin: this.#route.origin, path: this.#route.target, method: this.#req.method ?? 'GET', headers, body } as unknown as Dispatcher.DispatchOptions;
+    this.#dispatcher.dispatch(options, this);
+    this.#tap.dispatched();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#clientGone) controller.abort(new Error('the client went away'));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage?: string): void {
+    // Interim responses are for the hop that asked (RFC 9110 §15.2); no provider sends any but 100.
+    if (status < 200 || this.#res.headersSent) return;
+    const headers = responseHeaders(controller.rawHeaders as (Buffer | string)[]);
+    this.#tap.responseHeaders(status, headers);
+    headers.push(REQUEST_ID_HEADER, this.#requestId);
+    this.#res.writeHead(status, statusMessage ?? '', headers);
+    this.#tap.headersSent();
+    // Headers go out with the first body bytes when those came in the same packet, else at once.
+    process.nextTick(flushHeaders, this.#res);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#res.write(chunk)) {
+      controller.pause();
+      if (!this.#drainWatched) {
+        this.#drainWatched = true;
+        this.#res.on('drain', () => this.#controller?.resume());
+      }
+    }
+    this.#tap.responseData(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#finished = true;
+    const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
+    if (trailers.length > 0) this.#addTrailers(trailers);
+    // The record is made before the client can see the end, so that no answered call is without one.
+    this.#tap.end({ kind: 'complete' }, () => this.#res.end());
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
+    if (this.#clientGone || this.#finished) return;
+    this.#finished = true;
+    const error = describeUpstreamError(cause, this.#route.origin);
+    if (!this.#res.headersSent) {
+      this.#tap.end({ kind: 'gateway_error', error });
+      sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
+      return;
+    }
+    this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
+    // The client must see that the answer broke off: what is written goes out, then the connection ends without an end mark.
+    this.#res.socket?.destroySoon();
+  }
+
+  #onClientClose(): void {
+    if (this.#finished || this.#res.writableFinished) return;
+    this.#clientGone = true;
+    this.#controller?.abort(new Error('the client went away'));
+    this.#tap.end({ kind: 'client_abort' });
+  }
+
+  #addTrailers(raw: readonly (Buffer | string)[]): void {
+    const pairs: [string, string][] = [];
+    for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]), text(raw[i + 1])]);
+    try {
+      this.#res.addTrailers(pairs);
+    } catch {
+      // A trailer that Node calls invalid: RFC 9110 §6.5.1 lets a proxy drop trailers.
+    }
+  }
+}
+
+function flushHeaders(res: ServerResponse): void {
+  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
+}
+
+function text(part: Buffer | string | undefined): string {
+  return typeof part === 'string' ? part : (part?.toString('latin1') ?? '');
+}
+
+/** A fault of ours on the way to the provider. */
+export function internalError(cause: unknown): GatewayError {
+  return new GatewayError('internal', 'The fault is in its log.', { cause });
+}

@@ -1,0 +1,329 @@
+/**
+ * An incremental JSON parser (RFC 8259) for bodies too large to be held. Takes bytes cut anywhere and
+ * gives what JSON.parse would, except that long strings are elided and arrays of many elements are cut
+ * short. What it holds is bounded whatever comes; what is no JSON gives undefined. Never throws.
+ */
+
+/** Longer strings become ELIDED: no fact that a row needs is as long. */
+export const STRING_BYTES_MAX = 4 * 1024;
+export const ELIDED = '…';
+/** Further elements of an array are checked and dropped. */
+export const ARRAY_ELEMENTS_MAX = 1024;
+/** Once so many values are held, array elements are dropped from there on. */
+export const VALUES_SOFT_MAX = 20_000;
+/** A body that would have more values held than this is given up. */
+export const VALUES_HARD_MAX = 100_000;
+/** Once strings of so many bytes are held, strings are held only up to a short length. */
+export const STRINGS_BYTES_SOFT_MAX = 1024 * 1024;
+const STRING_BYTES_MAX_LATE = 256;
+export const DEPTH_MAX = 512;
+const NUMBER_BYTES_MAX = 1024;
+const KEY_BYTES_MAX = 512;
+
+type Container = Record<string, unknown> | unknown[];
+
+/** What is expected next. */
+type State = 'value' | 'first-element' | 'first-key' | 'key' | 'colon' | 'after-value' | 'string' | 'number' | 'literal' | 'done' | 'bad';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const LITERALS: Readonly<Record<number, readonly [string, unknown]>> = {
+  116: ['true', true],
+  102: ['false', false],
+  110: ['null', null],
+};
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+export class JsonSkimmer {
+  private state: State = 'value';
+  /** Bytes of a byte order mark seen; -1 once it can be none. */
+  private markBytes = 0;
+  /** Open containers, innermost last; undefined stands for one that is checked but not held. Its kind is in `kinds`. */
+  private readonly open: (Container | undefined)[] = [];
+  private readonly kinds: ('object' | 'array')[] = [];
+  private readonly keys: string[] = [];
+  private root: unknown;
+  private values = 0;
+  private stringsBytes = 0;
+
+  // The string, number or literal being read.
+  private readonly text = Buffer.allocUnsafe(STRING_BYTES_MAX);
+  private textLength = 0;
+  private textTooLong = false;
+  private stringIsKey = false;
+  private stringEscaped = false;
+  /** Inside an escape: 1 after the backslash, 2 to 5 when hexadecimal digits of \u are due. */
+  private escapeLeft = 0;
+  private literal = '';
+
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    while (this.markBytes >= 0 && at < chunk.length) {
+      if (this.markBytes < MARK.length && chunk[at] === MARK[this.markBytes]) {
+        this.markBytes += 1;
+        at += 1;
+      } else {
+        if (this.markBytes % MARK.length !== 0) this.state = 'bad';
+        this.markBytes = -1;
+      }
+    }
+    while (at < chunk.length && this.state !== 'bad') {
+      if (this.state === 'string') at = this.readString(chunk, at);
+      else if (this.state === 'number') at = this.readNumber(chunk, at);
+      else if (this.state === 'literal') at = this.readLiteral(chunk, at);
+      else {
+        const byte = chunk[at] as number;
+        at += 1;
+        if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) this.readToken(byte);
+      }
+    }
+  }
+
+  /** The value, or undefined when the text was not one whole JSON value. */
+  end(): unknown {
+    if (this.state === 'number') this.closeNumber();
+    return this.state === 'done' ? this.root : undefined;
+  }
+
+  private readToken(byte: number): void {
+    switch (this.state) {
+      case 'first-element':
+        if (byte === 0x5d) this.closeContainer();
+        else this.startValue(byte);
+        return;
+      case 'value':
+        this.startValue(byte);
+        return;
+      case 'first-key':
+        if (byte === 0x7d) this.closeContainer();
+        else this.startKey(byte);
+        return;
+      case 'key':
+        this.startKey(byte);
+        return;
+      case 'colon':
+        this.state = byte === 0x3a ? 'value' : 'bad';
+        return;
+      case 'after-value': {
+        const kind = this.kinds[this.kinds.length - 1];
+        if (byte === 0x2c) this.state = kind === 'array' ? 'value' : 'key';
+        else if (byte === (kind === 'array' ? 0x5d : 0x7d)) this.closeContainer();
+        else this.state = 'bad';
+        return;
+      }
+      default:
+        this.state = 'bad';
+    }
+  }
+
+  private startValue(byte: number): void {
+    const literal = LITERALS[byte];
+    this.textLength = 0;
+    this.textTooLong = false;
+    if (byte === QUOTE) this.startString(false);
+    else if (byte === 0x7b) this.openContainer('object');
+    else if (byte === 0x5b) this.openContainer('array');
+    else if (literal) {
+      this.literal = literal[0];
+      this.textLength = 1;
+      this.state = 'literal';
+    } else if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      this.text[0] = byte;
+      this.textLength = 1;
+      this.state = 'number';
+    } else this.state = 'bad';
+  }
+
+  private startKey(byte: number): void {
+    if (byte === QUOTE) this.startString(true);
+    else this.state = 'bad';
+  }
+
+  private startString(isKey: boolean): void {
+    this.textLength = 0;
+    this.textTooLong = false;
+    this.stringIsKey = isKey;
+    this.stringEscaped = false;
+    this.escapeLeft = 0;
+    this.state = 'string';
+  }
+
+  /** Whether the value now read will be held: its container is, and has room. */
+  private get held(): boolean {
+    const depth = this.open.length;
+    if (depth === 0) return true;
+    const container = this.open[depth - 1];
+    if (container === undefined) return false;
+    return !Array.isArray(container) || (container.length < ARRAY_ELEMENTS_MAX && this.values < VALUES_SOFT_MAX);
+  }
+
+  private openContainer(kind: 'object' | 'array'): void {
+    if (this.open.length >= DEPTH_MAX) {
+      this.state = 'bad';
+      return;
+    }
+    const container: Container | undefined = this.held ? (kind === 'array' ? [] : {}) : undefined;
+    this.open.push(container);
+    this.kinds.push(kind);
+    this.keys.push('');
+    this.state = kind === 'array' ? 'first-element' : 'first-key';
+  }
+
+  private closeContainer(): void {
+    const container = this.open.pop();
+    this.kinds.pop();
+    this.keys.pop();
+    if (container === undefined && this.open.length > 0) this.afterValue();
+    else this.hold(container);
+  }
+
+  private hold(value: unknown): void {
+    const depth = this.open.length;
+    if (depth === 0) {
+      this.root = value;
+      this.state = 'done';
+      return;
+    }
+    if (this.held) {
+      this.values += 1;
+      const container = this.open[depth - 1] as Container;
+      if (Array.isArray(container)) container.push(value);
+      else setOwn(container, this.keys[depth - 1] as string, value);
+    }
+    if (this.values > VALUES_HARD_MAX) this.state = 'bad';
+    else this.afterValue();
+  }
+
+  private afterValue(): void {
+    this.state = 'after-value';
+  }
+
+  private readString(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (at < chunk.length) {
+      if (this.escapeLeft > 0) {
+        if (!this.readEscape(chunk[at] as number)) return chunk.length;
+        at += 1;
+        continue;
+      }
+      const start = at;
+      let byte = 0x20;
+      while (at < chunk.length) {
+        byte = chunk[at] as number;
+        if (byte === QUOTE || byte === BACKSLASH || byte < 0x20) break;
+        at += 1;
+      }
+      this.keepText(chunk, start, at);
+      if (at === chunk.length) return at;
+      at += 1;
+      if (byte === QUOTE) {
+        this.closeString();
+        return at;
+      }
+      if (byte !== BACKSLASH) {
+        this.state = 'bad';
+        return at;
+      }
+      this.stringEscaped = true;
+      this.escapeLeft = 1;
+      this.keepText(chunk, at - 1, at);
+    }
+    return at;
+  }
+
+  /** One byte of an escape; false when it is none. */
+  private readEscape(byte: number): boolean {
+    if (this.escapeLeft === 1) {
+      if (byte === 0x75) this.escapeLeft = 5;
+      else if (ESCAPES.has(byte)) this.escapeLeft = 0;
+      else this.state = 'bad';
+    } else if (isHexDigit(byte)) this.escapeLeft = this.escapeLeft === 2 ? 0 : this.escapeLeft - 1;
+    else this.state = 'bad';
+    if (this.state === 'bad') return false;
+    ONE_BYTE[0] = byte;
+    this.keepText(ONE_BYTE, 0, 1);
+    return true;
+  }
+
+  private keepText(chunk: Uint8Array, start: number, end: number): void {
+    if (this.textTooLong || start === end) return;
+    if (this.textLength + end - start > STRING_BYTES_MAX) {
+      this.textTooLong = true;
+      return;
+    }
+    this.text.set(chunk.subarray(start, end), this.textLength);
+    this.textLength += end - start;
+  }
+
+  private closeString(): void {
+    if (this.stringIsKey) {
+      // An object's key that is too long is no field that anyone reads: all such share one name.
+      const tooLong = this.textTooLong || this.textLength > KEY_BYTES_MAX;
+      if (this.open[this.open.length - 1] !== undefined) this.keys[this.keys.length - 1] = tooLong ? ELIDED : this.takeText();
+      this.state = 'colon';
+      return;
+    }
+    if (!this.held) {
+      this.afterValue();
+      return;
+    }
+    const bytesMax = this.stringsBytes > STRINGS_BYTES_SOFT_MAX ? STRING_BYTES_MAX_LATE : STRING_BYTES_MAX;
+    const value = this.textTooLong || this.textLength > bytesMax ? ELIDED : this.takeText();
+    this.stringsBytes += value.length;
+    this.hold(value);
+  }
+
+  private takeText(): string {
+    const raw = this.text.toString('utf8', 0, this.textLength);
+    return this.stringEscaped ? (JSON.parse(`"${raw}"`) as string) : raw;
+  }
+
+  private readNumber(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (at < chunk.length && isNumberByte(chunk[at] as number)) at += 1;
+    if (this.textLength + at - from > NUMBER_BYTES_MAX) this.textTooLong = true;
+    this.keepText(chunk, from, at);
+    if (at < chunk.length) this.closeNumber();
+    return at;
+  }
+
+  private closeNumber(): void {
+    const text = this.text.toString('latin1', 0, this.textLength);
+    // Nobody can say what a number of more than a thousand digits counts: it is held as null.
+    if (this.textTooLong) this.hold(null);
+    else if (NUMBER.test(text)) this.hold(Number(text));
+    else this.state = 'bad';
+  }
+
+  private readLiteral(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (at < chunk.length && this.textLength < this.literal.length) {
+      if (chunk[at] !== this.literal.charCodeAt(this.textLength)) {
+        this.state = 'bad';
+        return at;
+      }
+      this.textLength += 1;
+      at += 1;
+    }
+    if (this.textLength === this.literal.length) this.hold(LITERALS[this.literal.charCodeAt(0)]?.[1]);
+    return at;
+  }
+}
+
+const MARK = Buffer.from('\ufeff');
+const ONE_BYTE = new Uint8Array(1);
+const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
+
+function isHexDigit(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
+}
+
+function isNumberByte(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || byte === 0x2e || byte === 0x2d || byte === 0x2b || byte === 0x65 || byte === 0x45;
+}
+
+/** As JSON.parse does it: a key `__proto__` is a field like any other. */
+function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  else target[key] = value;
+}

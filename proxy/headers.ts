@@ -1,0 +1,74 @@
+/**
+ * Which headers cross the proxy. Works on raw header lists ([name, value, name, value, …]), so that case,
+ * order and repetition arrive as they were sent. Never changes a value.
+ */
+
+/** Headers that belong to one connection, not to the message (RFC 9110 §7.6.1, RFC 9112 §9.6), lower case. */
+export const HOP_BY_HOP_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Besides those: what the proxy answers or sets itself on the way to the provider. */
+const REQUEST_ONLY: ReadonlySet<string> = new Set([
+  'host', // names Glassway, not the provider; undici sets the provider's own
+  'expect', // answered by the server that received it (RFC 9110 §10.1.1)
+  'trailer', // request trailers are not carried: undici cannot send them
+]);
+
+/** Glassway's own headers start with this and never reach a provider. */
+export const OWN_PREFIX = 'x-glassway-';
+
+/** The request headers for the provider. */
+export function requestHeaders(raw: readonly string[]): string[] {
+  const named = connectionOptions(raw);
+  const out: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP_HEADERS.has(lower) || REQUEST_ONLY.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
+    out.push(name, raw[i + 1] as string);
+  }
+  return out;
+}
+
+/** The response headers for the client. Undici hands them over as bytes; HTTP's field values are latin1 to Node. */
+export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
+  const list = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+  const named = connectionOptions(list);
+  const out: string[] = [];
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = list[i] as string;
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP_HEADERS.has(lower) || named?.has(lower)) continue;
+    out.push(name, list[i + 1] as string);
+  }
+  return out;
+}
+
+/** The value of a header in a raw list, the first if repeated; empty when missing. `name` in lower case. */
+export function rawHeader(raw: readonly string[], name: string): string {
+  for (let i = 0; i + 1 < raw.length; i += 2) if ((raw[i] as string).toLowerCase() === name) return raw[i + 1] as string;
+  return '';
+}
+
+/** Header names that `Connection` declares to be for this hop only (RFC 9110 §7.6.1). */
+function connectionOptions(raw: readonly string[]): Set<string> | undefined {
+  let named: Set<string> | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if ((raw[i] as string).length !== 10 || (raw[i] as string).toLowerCase() !== 'connection') continue;
+    for (const option of (raw[i + 1] as string).split(',')) {
+      const name = option.trim().toLowerCase();
+      if (name === '' || name === 'close' || name === 'keep-alive') continue;
+      named ??= new Set();
+      named.add(name);
+    }
+  }
+  return named;
+}

@@ -1,0 +1,223 @@
+/**
+ * Who is calling: project, user, session, tags, trace, credential fingerprint, from the request's headers.
+ * Throws a GatewayError that names the header, what is wrong with its value and what would be right.
+ * Never keeps a credential: only a keyed hash of it leaves this file.
+ */
+import { createHmac, randomFillSync } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
+import { GatewayError } from '../contract/errors.ts';
+import { OWN_PREFIX } from './headers.ts';
+
+export interface Identity {
+  readonly request_id: string;
+  readonly project: string;
+  readonly user_id: string;
+  readonly session_id: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** What the request asks for; the project's own mode is the ceiling. */
+  readonly capture: CaptureMode | undefined;
+  readonly trace_id: string;
+  readonly parent_span_id: string;
+  readonly span_id: string;
+  readonly key_fingerprint: string;
+  readonly sdk: string;
+}
+
+export const TAG_CHARS_MAX = 128;
+const VALUE_CHARS_MAX = 1_024;
+const TAGS_MAX = 64;
+const TAG_PREFIX = `${OWN_PREFIX}tag-`;
+
+/** Where a header's value goes. `metadata` is a JSON object whose entries become tags, `_user` the user. */
+type Field = 'project' | 'user' | 'session' | 'request_id' | 'capture' | 'tags' | 'metadata';
+
+/** Glassway's headers first; below them rivals' headers that mean the same, so that a migration is a changed base URL. */
+const HEADER_FIELDS: Readonly<Record<string, Field>> = {
+  'x-glassway-project': 'project',
+  'x-glassway-user': 'user',
+  'x-glassway-session': 'session',
+  'x-glassway-request-id': 'request_id',
+  'x-glassway-capture': 'capture',
+  // https://docs.helicone.ai/helicone-headers/header-directory
+  'helicone-user-id': 'user',
+  'helicone-session-id': 'session',
+  // https://portkey.ai/docs/product/observability/metadata
+  'x-portkey-metadata': 'metadata',
+  // https://docs.litellm.ai/docs/proxy/request_headers
+  'x-litellm-end-user-id': 'user',
+  'x-litellm-tags': 'tags',
+  // https://developers.cloudflare.com/ai-gateway/observability/custom-metadata/
+  'cf-aig-metadata': 'metadata',
+};
+const RIVAL_TAG_PREFIX = 'helicone-property-';
+
+/** Headers that may hold the caller's credential, in the order in which providers look at them. */
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
+
+interface Collected {
+  project: string;
+  user: string;
+  session: string;
+  request_id: string;
+  capture: string;
+  tags: Record<string, string>;
+}
+
+export type Identify = (raw: readonly string[], query: string) => Identity;
+
+/**
+ * Makes the identifying function of one proxy.
+ * `fingerprintKey` is the installation's own secret; with another one the same credential has another fingerprint.
+ */
+export function createIdentify(fingerprintKey: Uint8Array): Identify {
+  const fingerprint = createFingerprint(fingerprintKey);
+  return (raw, query) => {
+    const found: Collected = { project: '', user: '', session: '', request_id: '', capture: '', tags: {} };
+    const plain = new Map<string, string>();
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = (raw[i] as string).toLowerCase();
+      const value = raw[i + 1] as string;
+      if (!collect(name, value, found) && !plain.has(name)) plain.set(name, value);
+    }
+    const trace = parseTraceparent(plain.get('traceparent') ?? '');
+    return {
+      request_id: found.request_id === '' ? uuidv7() : found.request_id,
+      project: found.project === '' ? 'default' : found.project,
+      user_id: found.user,
+      session_id: found.session,
+      tags: found.tags,
+      capture: CAPTURE_MODES.find((mode) => mode === found.capture),
+      trace_id: trace?.trace_id ?? randomHex(16),
+      parent_span_id: trace?.parent_span_id ?? '',
+      span_id: randomHex(8),
+      key_fingerprint: fingerprint(credential(plain, query)),
+      sdk: sdkName(plain.get('user-agent') ?? ''),
+    };
+  };
+}
+
+/** Puts one header where it belongs; false when it is none of ours. The first value of a repeated header counts. */
+function collect(name: string, value: string, found: Collected): boolean {
+  const field = HEADER_FIELDS[name];
+  if (field === undefined) {
+    if (name.startsWith(TAG_PREFIX)) addTag(found, name.slice(TAG_PREFIX.length), checked(name, value, VALUE_CHARS_MAX, 'invalid_header'));
+    else if (name.startsWith(RIVAL_TAG_PREFIX)) addTag(found, name.slice(RIVAL_TAG_PREFIX.length), decodeText(value).slice(0, VALUE_CHARS_MAX));
+    // A header of a newer Glassway: not for this one to refuse.
+    else return name.startsWith(OWN_PREFIX);
+    return true;
+  }
+  if (field === 'tags') for (const tag of decodeText(value).split(',')) addTag(found, tag.trim().slice(0, TAG_CHARS_MAX), 'true');
+  else if (field === 'metadata') addMetadata(found, value);
+  else if (found[field] === '') found[field] = checkedField(name, field, value);
+  return true;
+}
+
+const isOwn = (name: string): boolean => name.startsWith(OWN_PREFIX);
+
+function checkedField(name: string, field: Exclude<Field, 'tags' | 'metadata'>, value: string): string {
+  if (field === 'project') return checked(name, value, TAG_CHARS_MAX, 'invalid_project');
+  if (field === 'request_id') {
+    if (!/^[\x21-\x7e]{1,128}$/.test(value))
+      throw new GatewayError('invalid_header', `${name} has ${value.length} characters; want 1 to 128 printable ASCII characters without spaces.`);
+    return value;
+  }
+  if (field === 'capture') {
+    if (!CAPTURE_MODES.some((mode) => mode === value))
+      throw new GatewayError('invalid_header', `${name} is ${JSON.stringify(value.slice(0, 40))}; want one of ${CAPTURE_MODES.join(', ')}.`);
+    return value;
+  }
+  // A rival's header was not written for us: cut what we would have refused.
+  return isOwn(name) ? checked(name, value, VALUE_CHARS_MAX, 'invalid_header') : decodeText(value).slice(0, VALUE_CHARS_MAX);
+}
+
+function checked(name: string, value: string, charsMax: number, code: 'invalid_project' | 'invalid_header'): string {
+  const text = decodeText(value);
+  if (text === '') throw new GatewayError(code, `${name} is empty; leave the header out, or give it 1 to ${charsMax} characters.`);
+  if ([...text].length > charsMax) throw new GatewayError(code, `${name} has ${[...text].length} characters; want at most ${charsMax}.`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) throw new GatewayError(code, `${name} has control characters; want printable text.`);
+  return text;
+}
+
+/** Header bytes reach us as latin1; callers mean UTF-8. What is not UTF-8 stays latin1. */
+function decodeText(value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is looked for
+  if (/^[\u0000-\u007f]*$/.test(value)) return value;
+  const text = Buffer.from(value, 'latin1').toString('utf8');
+  return text.includes('\ufffd') ? value : text;
+}
+
+function addTag(found: Collected, name: string, value: string): void {
+  if (name === '' || name.length > TAG_CHARS_MAX || name === '__proto__') return;
+  if (!Object.hasOwn(found.tags, name) && Object.keys(found.tags).length >= TAGS_MAX)
+    throw new GatewayError('invalid_header', `More than ${TAGS_MAX} tags; want at most ${TAGS_MAX}.`);
+  found.tags[name] = value;
+}
+
+function addMetadata(found: Collected, value: string): void {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(decodeText(value));
+  } catch {
+    return; // not ours to refuse: the rival's own format, read where it can be
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return;
+  for (const [key, entry] of Object.entries(parsed).slice(0, TAGS_MAX)) {
+    if (typeof entry === 'object' && entry !== null) continue;
+    const text = String(entry).slice(0, VALUE_CHARS_MAX);
+    if (key === '_user' && found.user === '') found.user = text;
+    else if (Object.keys(found.tags).length < TAGS_MAX) addTag(found, key, text);
+  }
+}
+
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header. */
+function parseTraceparent(value: string): { trace_id: string; parent_span_id: string } | undefined {
+  const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}/.exec(value);
+  return match ? { trace_id: match[1] as string, parent_span_id: match[2] as string } : undefined;
+}
+
+const randomPool = Buffer.alloc(4_096);
+let randomAt = randomPool.length;
+
+/** Random bytes as hex; drawn from a pool because a system call for each call's 24 bytes costs more than they do. */
+function randomHex(bytes: number): string {
+  if (randomAt + bytes > randomPool.length) {
+    randomFillSync(randomPool);
+    randomAt = 0;
+  }
+  randomAt += bytes;
+  return randomPool.toString('hex', randomAt - bytes, randomAt);
+}
+
+function credential(headers: ReadonlyMap<string, string>, query: string): string {
+  for (const name of CREDENTIAL_HEADERS) {
+    const value = headers.get(name);
+    if (value === undefined) continue;
+    // An AWS signature changes with each request; the access key id in it tells keys apart.
+    return /^AWS4-[^ ]+ +Credential=([^/,]+)/.exec(value)?.[1] ?? value.replace(/^(?:Bearer|Basic) +/i, '');
+  }
+  return /(?:^|&)key=([^&]+)/.exec(query)?.[1] ?? '';
+}
+
+const FINGERPRINTS_MAX = 1_000;
+
+/** HMAC costs about 5 µs; a busy proxy sees few keys, so their fingerprints are remembered, within a bound. */
+function createFingerprint(key: Uint8Array): (secret: string) => string {
+  const known = new Map<string, string>();
+  return (secret) => {
+    if (secret === '') return '';
+    const remembered = known.get(secret);
+    if (remembered !== undefined) return remembered;
+    const fingerprint = createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 8);
+    if (known.size >= FINGERPRINTS_MAX) known.clear();
+    known.set(secret, fingerprint);
+    return fingerprint;
+  };
+}
+
+/** `OpenAI/JS 6.1.0` → `OpenAI/JS 6.1.0`; `python-requests/2.32 foo` → `python-requests/2.32`: the first product, bounded. */
+function sdkName(userAgent: string): string {
+  const match = /^([A-Za-z][\w.-]{0,40}\/[\w.+-]{1,24})( \d[\w.+-]{0,24})?/.exec(userAgent);
+  return match ? `${match[1]}${match[2] ?? ''}` : '';
+}

@@ -1,0 +1,104 @@
+/**
+ * The proxy as a running process: takes settings, listens for calls and for its operators, and stops in
+ * order: no new calls, the running ones to their end, the records to ingest. Runs without ingest too.
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from '../contract/config.ts';
+import { listen, StartError } from '../contract/listen.ts';
+import type { Log } from '../contract/log.ts';
+import { createAdminApp } from './admin.ts';
+import { createProxyApp } from './app.ts';
+import { upstreamTable } from './config.ts';
+import { createJournal } from './journal.ts';
+import { createProxyMetrics } from './metrics.ts';
+import { startShipper } from './ship.ts';
+
+export interface RunningProxy {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Stops accepting, waits for calls in flight and for the records' shipping; says how many records were left behind. */
+  stop(): Promise<{ recordsLost: number }>;
+}
+
+const FLUSH_MS = 10_000;
+
+/** @throws StartError when a port or the data folder cannot be had */
+export async function startProxy(settings: Settings, options: { dataDir: string; version: string; log: Log }): Promise<RunningProxy> {
+  const { log } = options;
+  const journal = createJournal(proxyId(), { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes });
+  const metrics = createProxyMetrics(journal);
+  const upstreams = upstreamTable(settings);
+  const fingerprintKey = readFingerprintKey(options.dataDir);
+  const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log });
+  const state = { accepting: true };
+  const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, state });
+  const { host } = settings.listen;
+  await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
+  await listen(admin, host, settings.listen.proxyAdmin, 'listen.proxyAdmin');
+  const shipper = settings.ingestUrl === undefined ? undefined : startShipper({ ingestUrl: settings.ingestUrl, journal, metrics, log });
+  return {
+    url: `http://${hostInUrl(host)}:${settings.listen.proxy}`,
+    adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
+    async stop() {
+      state.accepting = false;
+      await drain(app.server, settings.timeouts.drainMs, log);
+      await app.close();
+      const flushed = (await shipper?.flush(performance.now() + FLUSH_MS)) ?? journal.records === 0;
+      await shipper?.stop();
+      if (!flushed) {
+        metrics.recordsDropped.inc({ reason: 'stopped' }, journal.records);
+        log('error', `${journal.records} records could not be shipped before the stop and are lost`);
+      }
+      admin.closeAllConnections();
+      admin.close();
+      return { recordsLost: journal.records };
+    },
+  };
+}
+
+/** Lets running calls end, for at most `drain_ms`; then cuts them off. */
+async function drain(server: Server, drain_ms: number, log: Log): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const limit = setTimeout(() => {
+    log('warn', `calls still running after ${drain_ms} ms are cut off`);
+    server.closeAllConnections();
+  }, drain_ms);
+  // Connections that were busy at the close and then go idle are not closed by Node by themselves.
+  const sweep = setInterval(() => server.closeIdleConnections(), 100);
+  await closed;
+  clearTimeout(limit);
+  clearInterval(sweep);
+}
+
+/** Which process carried a call: the host's name for the reader, randomness for uniqueness. */
+function proxyId(): string {
+  const host = hostname().replace(/[^A-Za-z0-9-]/g, '-').slice(0, 40) || 'proxy';
+  return `${host}-${randomBytes(6).toString('hex')}`;
+}
+
+/** The installation's secret for key fingerprints: made once, readable by its owner only. */
+function readFingerprintKey(dataDir: string): Buffer {
+  const path = join(dataDir, 'fingerprint.key');
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    try {
+      writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    return readFileSync(path);
+  } catch (error) {
+    throw new StartError(`The data folder ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`, { cause: error });
+  }
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

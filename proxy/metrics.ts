@@ -1,0 +1,43 @@
+/**
+ * The proxy's own metrics, made from the catalogue: counters that the hot path adds to, and gauges
+ * that are read when Prometheus asks.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { PROXY_METRICS } from '../contract/events.ts';
+import type { Journal } from './journal.ts';
+
+export interface ProxyMetrics {
+  readonly registry: Registry;
+  readonly calls: Counter<'outcome'>;
+  readonly callsInFlight: Gauge;
+  readonly tapLimited: Counter<'reason'>;
+  readonly recordsDropped: Counter<'reason'>;
+  readonly batches: Counter<'result'>;
+}
+
+export function createProxyMetrics(journal: Journal): ProxyMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (entry: { name: string; help: string }, read: () => number) =>
+    new Gauge({
+      name: entry.name,
+      help: entry.help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge(PROXY_METRICS.queue_records, () => journal.records);
+  gauge(PROXY_METRICS.queue_bytes, () => journal.bytes);
+  return {
+    registry,
+    calls: new Counter({ ...named(PROXY_METRICS.calls), labelNames: ['outcome'], registers }),
+    callsInFlight: new Gauge({ ...named(PROXY_METRICS.calls_in_flight), registers }),
+    tapLimited: new Counter({ ...named(PROXY_METRICS.tap_limited), labelNames: ['reason'], registers }),
+    recordsDropped: new Counter({ ...named(PROXY_METRICS.records_dropped), labelNames: ['reason'], registers }),
+    batches: new Counter({ ...named(PROXY_METRICS.batches), labelNames: ['result'], registers }),
+  };
+}
+
+const named = (entry: { name: string; help: string }) => ({ name: entry.name, help: entry.help });

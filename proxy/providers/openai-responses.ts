@@ -1,0 +1,80 @@
+/**
+ * OpenAI's Responses API: one JSON object, or a stream of typed events of which those that carry the
+ * response object have the facts. The finish reason is the response's status.
+ * https://platform.openai.com/docs/api-reference/responses
+ */
+import { readOpenaiUsage } from './openai-usage.ts';
+import type { ContentKind, Endpoint, Reading, StreamEvent } from './provider.ts';
+import { fields, isFields, mentions, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
+
+const CONTENT_EVENTS: Readonly<Record<string, ContentKind>> = {
+  'response.output_text.delta': 'answer',
+  'response.refusal.delta': 'answer',
+  'response.function_call_arguments.delta': 'answer',
+  'response.custom_tool_call_input.delta': 'answer',
+  'response.mcp_call_arguments.delta': 'answer',
+  'response.code_interpreter_call_code.delta': 'answer',
+  'response.audio.delta': 'answer',
+  'response.output_audio.delta': 'answer',
+  'response.audio.transcript.delta': 'answer',
+  'response.output_audio_transcript.delta': 'answer',
+  'response.image_generation_call.partial_image': 'answer',
+  'response.reasoning_text.delta': 'reasoning',
+  'response.reasoning.delta': 'reasoning',
+  'response.reasoning_summary_text.delta': 'reasoning',
+};
+const END_EVENTS: ReadonlySet<string> = new Set([
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+  'response.done',
+]);
+const TELLING = [Buffer.from('"response"'), Buffer.from('"error"'), Buffer.from('[DONE]')];
+
+function readResponse(body: unknown, reading: Reading): void {
+  const response = fields(body);
+  setText(reading, 'model', response['model']);
+  setText(reading, 'finish_reason', response['status']);
+  setText(reading, 'service_tier', response['service_tier']);
+  readOpenaiUsage(reading, response['usage']);
+  if (isFields(response['error'])) reading.error = readErrorBody(response) ?? null;
+}
+
+function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
+  // Some vendors close with the mark of chat completions.
+  if (event.data === '[DONE]') {
+    reading.ended = true;
+    return undefined;
+  }
+  const data = fields(event.data);
+  const type = text(data['type']) || event.event;
+  if (isFields(data['response'])) readResponse(data['response'], reading);
+  if (END_EVENTS.has(type)) reading.ended = true;
+  // The documented event has code and message at its top; the service also nests them in `error`.
+  if (type === 'error' || isFields(data['error'])) reading.error = readErrorBody(data) ?? { type: 'error', message: '' };
+  return Object.hasOwn(CONTENT_EVENTS, type) && data['delta'] !== '' ? CONTENT_EVENTS[type] : undefined;
+}
+
+export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'POST',
+    path: /\/responses\/?$/,
+    operation: 'chat',
+    framing: 'sse',
+    request: requestFacts,
+    response: readResponse,
+    fold,
+    matters: (event, data) => event === 'error' || mentions(data, TELLING),
+  },
+  {
+    method: 'POST',
+    path: /\/responses\/compact\/?$/,
+    operation: 'compaction',
+    framing: 'sse',
+    request: requestFacts,
+    response: readResponse,
+    fold,
+  },
+  plainEndpoint('POST', /\/responses\/input_tokens\/?$/, 'count_tokens'),
+];

@@ -1,0 +1,200 @@
+/**
+ * The wire format of OpenAI, which most vendors speak: chat completions, completions, embeddings, images,
+ * audio and the rest, matched on the path's end because vendors put them under paths of their own.
+ * Carries Anthropic's messages too, which many of these vendors offer beside it.
+ * https://platform.openai.com/docs/api-reference
+ */
+import type { GatewayError } from '../../contract/errors.ts';
+import { MESSAGES_ENDPOINTS } from './anthropic.ts';
+import { RESPONSES_ENDPOINTS } from './openai-responses.ts';
+import { readInputOnlyUsage, readOpenaiUsage } from './openai-usage.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import {
+  decodeSegment,
+  endpointsOf,
+  fields,
+  isFields,
+  list,
+  mentions,
+  plainEndpoint,
+  readErrorBody,
+  requestFacts,
+  setText,
+  text,
+} from './values.ts';
+
+/** Azure's deployment stands in the path; the body's model, where there is one, is more telling. */
+function requestWithDeployment(body: unknown, match: RegExpExecArray): RequestFacts {
+  const facts = requestFacts(body);
+  return { ...facts, model: facts.model || decodeSegment(match.groups?.['deployment']) };
+}
+
+/** The fields that every JSON object of this format may have. */
+function readCommon(body: unknown, reading: Reading): void {
+  const object = fields(body);
+  setText(reading, 'model', object['model']);
+  setText(reading, 'service_tier', object['service_tier']);
+  readOpenaiUsage(reading, object['usage']);
+  // Groq puts a stream's usage into its own object: https://console.groq.com/docs/api-reference#chat-create
+  readOpenaiUsage(reading, fields(object['x_groq'])['usage']);
+  if (object['error'] !== undefined && object['error'] !== null) reading.error = readErrorBody(object) ?? null;
+}
+
+function readChat(body: unknown, reading: Reading): void {
+  readCommon(body, reading);
+  readFinishReason(body, reading);
+}
+
+/** With several choices, the first one speaks for the call. */
+function readFinishReason(body: unknown, reading: Reading): void {
+  for (const value of list(fields(body)['choices'])) {
+    const choice = fields(value);
+    const index = choice['index'];
+    if (reading.finish_reason === '' || index === 0 || index === undefined) setText(reading, 'finish_reason', choice['finish_reason']);
+  }
+}
+
+function foldChat(reading: Reading, event: StreamEvent): ContentKind | undefined {
+  if (event.data === '[DONE]') {
+    reading.ended = true;
+    return undefined;
+  }
+  readChat(event.data, reading);
+  // Some vendors send no [DONE]; with both of these there is nothing left to come.
+  if (reading.finish_reason !== '' && reading.usage !== null) reading.ended = true;
+  if (event.event === 'error' && reading.error === null) reading.error = readErrorBody(event.data) ?? { type: 'error', message: '' };
+  return chunkContent(event.data);
+}
+
+function chunkContent(data: unknown): ContentKind | undefined {
+  let kind: ContentKind | undefined;
+  for (const value of list(fields(data)['choices'])) {
+    const choice = fields(value);
+    const delta = isFields(choice['delta']) ? choice['delta'] : fields(choice['message']);
+    if (isAnswer(choice, delta)) return 'answer';
+    if (isReasoning(delta)) kind = 'reasoning';
+  }
+  return kind;
+}
+
+function isAnswer(choice: Readonly<Record<string, unknown>>, delta: Readonly<Record<string, unknown>>): boolean {
+  const { content } = delta;
+  // Mistral's magistral models send content as a list whose thinking parts are typed.
+  const parts = list(content);
+  return (
+    (typeof content === 'string' && content !== '') ||
+    parts.some((part) => fields(part)['type'] !== 'thinking') ||
+    text(choice['text']) !== '' ||
+    text(delta['refusal']) !== '' ||
+    list(delta['tool_calls']).length > 0 ||
+    isFields(delta['function_call']) ||
+    list(delta['images']).length > 0 ||
+    (isFields(delta['audio']) && (text(delta['audio']['data']) !== '' || text(delta['audio']['transcript']) !== ''))
+  );
+}
+
+/** DeepSeek and many others say `reasoning_content`, OpenRouter and Groq `reasoning`. */
+function isReasoning(delta: Readonly<Record<string, unknown>>): boolean {
+  return (
+    text(delta['reasoning_content']) !== '' ||
+    text(delta['reasoning']) !== '' ||
+    list(delta['reasoning_details']).length > 0 ||
+    list(delta['content']).length > 0
+  );
+}
+
+const USAGE = Buffer.from('"usage"');
+const FINISH = Buffer.from('"finish_reason"');
+const TELLING = [Buffer.from('"error"'), Buffer.from('"x_groq"'), Buffer.from('[DONE]')];
+
+/** Whether `name` occurs with a value other than null. A name inside a content string costs one needless parse. */
+function hasValue(data: Buffer, name: Buffer): boolean {
+  for (let at = data.indexOf(name); at !== -1; at = data.indexOf(name, at + name.length)) {
+    let next = at + name.length;
+    while (data[next] === 0x20 || data[next] === 0x3a) next += 1;
+    if (data[next] !== 0x6e) return true;
+  }
+  return false;
+}
+
+function chunkMatters(event: string, data: Buffer): boolean {
+  return event !== '' || hasValue(data, FINISH) || hasValue(data, USAGE) || mentions(data, TELLING);
+}
+
+/** Streams of typed events other than chat: images, speech, transcription, Mistral's conversations. */
+function foldTyped(reading: Reading, event: StreamEvent): ContentKind | undefined {
+  const data = fields(event.data);
+  const type = text(data['type']) || event.event;
+  readChat(event.data, reading);
+  if (type === 'error' && reading.error === null) reading.error = readErrorBody(data) ?? { type: 'error', message: '' };
+  if (event.data === '[DONE]' || /\.(?:done|completed)$/.test(type)) reading.ended = true;
+  return /\.(?:delta|partial_image)$/.test(type) ? 'answer' : chunkContent(event.data);
+}
+
+const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
+  framing: 'sse',
+  request: requestWithDeployment,
+  response: readChat,
+  fold: foldChat,
+  matters: chunkMatters,
+};
+const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
+  ...chat,
+  response(body, reading) {
+    readCommon(body, reading);
+    readInputOnlyUsage(reading, fields(body)['usage']);
+  },
+};
+const typed: Omit<Endpoint, 'method' | 'path' | 'operation' | 'matters'> = {
+  framing: 'sse',
+  request: requestWithDeployment,
+  response: readChat,
+  fold: foldTyped,
+};
+
+/** Azure's form of the path, so that the deployment can be told: https://learn.microsoft.com/azure/ai-services/openai/reference */
+const DEPLOYMENT = '(?:\\/deployments\\/(?<deployment>[^/]+)|\\/engines\\/[^/]+)?';
+const under = (end: string): RegExp => new RegExp(`${DEPLOYMENT}\\/${end}\\/?$`);
+
+export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
+  ...endpointsOf(chat, [
+    [under('chat\\/completions'), 'chat'],
+    [under('agents\\/completions'), 'chat'],
+  ]),
+  ...RESPONSES_ENDPOINTS,
+  ...endpointsOf(chat, [[under('completions'), 'text_completion']]),
+  ...endpointsOf(inputOnly, [
+    [under('(?:contextualized|multimodal)?embeddings'), 'embeddings'],
+    [under('rerank'), 'rerank'],
+    [under('(?:chat\\/)?moderations'), 'moderation'],
+  ]),
+  ...endpointsOf(typed, [
+    [under('images\\/(?:generations|edits|variations)'), 'image_generation'],
+    [under('audio\\/speech'), 'speech'],
+    [under('audio\\/transcriptions'), 'transcription'],
+    [under('audio\\/translations'), 'translation'],
+    [under('conversations(?:\\/[^/]+)?'), 'chat'],
+    [under('videos'), 'video_generation'],
+    [under('ocr'), 'ocr'],
+  ]),
+];
+
+export const OPENAI_LAST_ENDPOINTS: readonly Endpoint[] = [
+  plainEndpoint('GET', /\/models(?:\/.+)?$/, 'list_models'),
+  plainEndpoint('POST', /\/files\/?$/, 'file_upload'),
+  plainEndpoint('POST', /\/batches\/?$/, 'batch'),
+  // Whatever else is asked of a model here names it, and its usage, in the same way.
+  { ...typed, method: 'POST', path: /\/v\d+[^/]*\/[a-z]/, operation: 'other' },
+];
+
+/** https://platform.openai.com/docs/guides/error-codes */
+export function openaiErrorBody(error: GatewayError): unknown {
+  return { error: { message: error.message, type: error.type, param: null, code: error.code } };
+}
+
+export const openai: Dialect = {
+  name: 'openai',
+  endpoints: [...OPENAI_ENDPOINTS, ...MESSAGES_ENDPOINTS, ...OPENAI_LAST_ENDPOINTS],
+  error: readErrorBody,
+  errorBody: openaiErrorBody,
+};

@@ -1,0 +1,117 @@
+/**
+ * Where a call goes: takes the request target, gives the upstream, its origin and the provider's own path,
+ * every byte of which is the caller's. Throws a GatewayError that lists what would have been known.
+ * A caller chooses among configured upstreams and fills their placeholders; nothing of a path can name a host.
+ */
+import { GatewayError } from '../contract/errors.ts';
+import type { UpstreamTable } from './config.ts';
+import { rawHeader } from './headers.ts';
+import type { Upstream } from './providers/provider.ts';
+
+export interface Route {
+  readonly upstream: Upstream;
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** Request target for the provider: base path, path and query string. */
+  readonly target: string;
+  /** The provider's path without the query string, base path included. */
+  readonly path: string;
+  /** The part of it that comes after the base URL: what endpoints are recognized by. */
+  readonly endpointPath: string;
+  /** Raw, without the question mark. */
+  readonly query: string;
+}
+
+/** Paths without an upstream's name go where their shape says; the first that fits counts. */
+const SHAPES: readonly (readonly [RegExp, string | undefined])[] = [
+  [/^\/v1\/messages(?:\/|$)/, 'anthropic'],
+  [/^\/v1beta\/models\//, 'gemini'],
+  [/^\/model\/[^/]+\/(?:converse|invoke)/, 'bedrock'],
+  [/^\/v1\//, undefined], // the default upstream
+];
+
+const PLACEHOLDER_VALUE = /^[A-Za-z0-9-]+$/;
+
+export type RouteCall = (requestTarget: string, rawHeaders: readonly string[]) => Route;
+
+export function createRouter(upstreams: UpstreamTable, defaultUpstream: string): RouteCall {
+  const bases = new Map([...upstreams.values()].map((upstream) => [upstream.name, parseBase(upstream)]));
+  const baseOf = (name: string): Base => {
+    const base = bases.get(name);
+    if (base === undefined) throw new GatewayError('unknown_upstream', `${JSON.stringify(name)} is not configured; known are ${[...bases.keys()].join(', ')}.`);
+    return base;
+  };
+  return (requestTarget, rawHeaders) => {
+    const target = originForm(requestTarget);
+    const question = target.indexOf('?');
+    const path = question < 0 ? target : target.slice(0, question);
+    const query = question < 0 ? '' : target.slice(question + 1);
+    const slash = path.indexOf('/', 1);
+    const named = bases.get(path.slice(1, slash < 0 ? undefined : slash));
+    if (named) return fillFromPath(named, slash < 0 ? '' : path.slice(slash), query, question >= 0);
+    const shape = SHAPES.find(([pattern]) => pattern.test(path));
+    if (shape === undefined) {
+      const known = [...bases.keys()].join(', ');
+      throw new GatewayError('unknown_upstream', `${JSON.stringify(path.slice(0, 80))} starts with no upstream's name; want /<upstream>/<the provider's path> with one of ${known}.`);
+    }
+    const base = baseOf(shape[1] ?? defaultUpstream);
+    return build(base, base.placeholders.map((name) => impliedValue(base, name, rawHeaders)), path, query, question >= 0);
+  };
+}
+
+/** A base URL taken apart: text between placeholders, origin and path apart. */
+interface Base {
+  readonly upstream: Upstream;
+  readonly placeholders: readonly string[];
+  readonly fill: (values: readonly string[]) => { origin: string; prefix: string };
+}
+
+function parseBase(upstream: Upstream): Base {
+  const placeholders = [...upstream.baseUrl.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
+  const fill = (values: readonly string[]) => {
+    let next = 0;
+    const url = new URL(upstream.baseUrl.replace(/\{[^}]*\}/g, () => values[next++] as string));
+    return { origin: url.origin, prefix: url.pathname === '/' ? '' : url.pathname };
+  };
+  if (placeholders.length > 0) return { upstream, placeholders, fill };
+  const fixed = fill([]);
+  return { upstream, placeholders, fill: () => fixed };
+}
+
+function fillFromPath(base: Base, rest: string, query: string, hasQuery: boolean): Route {
+  const values: string[] = [];
+  let at = 0;
+  for (const name of base.placeholders) {
+    const end = rest.indexOf('/', at + 1);
+    const value = rest.slice(at + 1, end < 0 ? undefined : end);
+    if (!PLACEHOLDER_VALUE.test(value)) {
+      const want = `/${base.upstream.name}/${base.placeholders.map((p) => `{${p}}`).join('/')}/…`;
+      throw new GatewayError('invalid_upstream_path', `${JSON.stringify(value.slice(0, 80))} is no {${name}}; want ${want} with letters, digits and dashes.`);
+    }
+    values.push(value);
+    at = end < 0 ? rest.length : end;
+  }
+  return build(base, values, rest.slice(at), query, hasQuery);
+}
+
+function build(base: Base, values: readonly string[], endpointPath: string, query: string, hasQuery: boolean): Route {
+  const { origin, prefix } = base.fill(values);
+  const path = `${prefix}${endpointPath}` || '/';
+  return { upstream: base.upstream, origin, target: hasQuery ? `${path}?${query}` : path, path, endpointPath: endpointPath || '/', query };
+}
+
+/** What a path without an upstream's name leaves open: for AWS, the region stands in the signature's scope or in the environment. */
+function impliedValue(base: Base, placeholder: string, rawHeaders: readonly string[]): string {
+  const scope = /Credential=[^/]+\/\d{8}\/([A-Za-z0-9-]+)\//.exec(rawHeader(rawHeaders, 'authorization'))?.[1];
+  const value = placeholder === 'region' ? (scope ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']) : undefined;
+  if (value === undefined || !PLACEHOLDER_VALUE.test(value))
+    throw new GatewayError('invalid_upstream_path', `The ${placeholder} is not known; want /${base.upstream.name}/{${placeholder}}/… .`);
+  return value;
+}
+
+/** RFC 9112 §3.2.2: a server must accept the absolute form too. Only its path counts here. */
+function originForm(requestTarget: string): string {
+  if (requestTarget.startsWith('/')) return requestTarget;
+  const match = /^https?:\/\/[^/?#]*(\/[^#]*)?/i.exec(requestTarget);
+  return match ? (match[1] ?? '/') : requestTarget;
+}

@@ -1,0 +1,261 @@
+/**
+ * Watches one call: takes the bytes that went by and the moments at which things happened, gives one
+ * record to the journal when the call is over. Never throws, never delays: a fault in here costs the
+ * call's details, not the call.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { CallRecord, ProxyColumns } from '../contract/record.ts';
+import { RECORD_VERSION } from '../contract/record.ts';
+import { type BodyCapture, createCapture } from './capture.ts';
+import { monotonicMs, wallClockText } from './clock.ts';
+import { type CallFacts, cleanMessage, createExtraction, type Extraction, findEndpoint } from './extract.ts';
+import { rawHeader } from './headers.ts';
+import type { Identity } from './identify.ts';
+import { type Ending, outcomeOf } from './outcome.ts';
+import type { Usage } from './providers/provider.ts';
+import type { Route } from './route.ts';
+
+export interface TapOptions {
+  readonly identity: Identity;
+  readonly route: Route;
+  readonly method: string;
+  readonly requestHeaders: readonly string[];
+  readonly bodyBytesMax: number;
+  /** Bytes of each body to keep; undefined: keep none. */
+  readonly captureBytesMax: number | undefined;
+  readonly emit: (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => void;
+  /** Reports a fault of our own, by its message. */
+  readonly fault: (error: unknown) => void;
+}
+
+/** Makes the tap of one call. */
+export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) => CallTap;
+
+export class CallTap {
+  readonly #options: TapOptions;
+  readonly #operation: string;
+  readonly #extraction: Extraction;
+  readonly #capture: BodyCapture | undefined;
+  readonly #startedAt: string = wallClockText();
+  readonly #start_ms: number = monotonicMs();
+  #broken = false;
+  #ended = false;
+  #requestRead = false;
+  #requestReady_ms = 0;
+  #dispatched_ms = 0;
+  #headers_ms = 0;
+  #headersSent_ms = 0;
+  #firstContent_ms = 0;
+  #lastChunk_ms = 0;
+  #maxGap_ms = 0;
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #status = 0;
+  #responseEncoding = '';
+
+  constructor(options: TapOptions) {
+    this.#options = options;
+    const { route, method } = options;
+    const found = findEndpoint(route.upstream, method, route.endpointPath);
+    this.#operation = found?.endpoint.operation ?? 'other';
+    this.#extraction = createExtraction({
+      endpoint: found?.endpoint,
+      match: found?.match ?? null,
+      dialect: route.upstream.dialect,
+      query: route.query,
+      bodyBytesMax: options.bodyBytesMax,
+      onContent: () => {
+        if (this.#firstContent_ms === 0) this.#firstContent_ms = monotonicMs();
+      },
+    });
+    this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
+    const headers = options.requestHeaders;
+    this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
+  }
+
+  requestData(chunk: Uint8Array): void {
+    this.#requestBytes += chunk.length;
+    this.#capture?.request(chunk);
+    this.#watch(() => this.#extraction.requestData(chunk));
+  }
+
+  /** The whole request body is here. From now to `dispatched` is our own time. */
+  requestEnd(): void {
+    this.#requestReady_ms = monotonicMs();
+    if (this.#dispatched_ms > 0) this.#readRequest();
+  }
+
+  /** The request is on its way to the provider, so reading it costs the call nothing. */
+  dispatched(): void {
+    this.#dispatched_ms = monotonicMs();
+    if (this.#requestReady_ms > 0) this.#readRequest();
+  }
+
+  /** The provider's status and headers are here. */
+  responseHeaders(status: number, raw: readonly string[]): void {
+    this.#headers_ms = monotonicMs();
+    this.#status = status;
+    this.#responseEncoding = rawHeader(raw, 'content-encoding');
+    this.#watch(() => this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding));
+  }
+
+  /** They are written to the client. */
+  headersSent(): void {
+    this.#headersSent_ms = monotonicMs();
+  }
+
+  responseData(chunk: Uint8Array): void {
+    const now_ms = monotonicMs();
+    if (this.#lastChunk_ms > 0) this.#maxGap_ms = Math.max(this.#maxGap_ms, now_ms - this.#lastChunk_ms);
+    this.#lastChunk_ms = now_ms;
+    this.#responseBytes += chunk.length;
+    this.#capture?.response(chunk);
+    this.#watch(() => this.#extraction.responseData(chunk));
+  }
+
+  /**
+   * The call is over: the record is made and `done` is called, at once but for large compressed bodies.
+   * Only the first call counts. `status` is what the client got where Glassway answered itself.
+   */
+  end(ending: Ending, done?: () => void): void {
+    if (this.#ended) {
+      done?.();
+      return;
+    }
+    this.#ended = true;
+    const end_ms = monotonicMs();
+    const finish = (facts: CallFacts | undefined) => {
+      try {
+        const limited = facts?.limited ?? ['internal'];
+        this.#options.emit(this.#record(ending, end_ms, facts), limited);
+      } catch (error) {
+        this.#options.fault(error);
+      }
+      done?.();
+    };
+    if (this.#broken) {
+      finish(undefined);
+      return;
+    }
+    try {
+      this.#readRequest();
+      this.#extraction.responseEnd(ending.kind === 'complete', finish);
+    } catch (error) {
+      this.#options.fault(error);
+      finish(undefined);
+    }
+  }
+
+  #readRequest(): void {
+    if (this.#requestRead) return;
+    this.#requestRead = true;
+    this.#watch(() => this.#extraction.requestEnd());
+  }
+
+  /** Runs what may meet a fault of ours; after the first one this call is no longer read. */
+  #watch(step: () => void): void {
+    if (this.#broken) return;
+    try {
+      step();
+    } catch (error) {
+      this.#broken = true;
+      this.#options.fault(error);
+    }
+  }
+
+  #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): Omit<CallRecord, 'seq' | 'proxy_id'> {
+    const { identity, route, method } = this.#options;
+    const reading = facts?.reading;
+    const status = ending.kind === 'gateway_error' ? ending.error.status : this.#headersSent_ms === 0 ? 0 : this.#status;
+    const fullyRead = facts !== undefined && facts.limited.length === 0;
+    const outcome = outcomeOf({
+      ending,
+      status,
+      streamError: reading?.error != null,
+      endMarkMissing: fullyRead && facts.streamed && this.#operation !== 'other' && !facts.reading.ended,
+    });
+    const error = describeError(ending, status, facts);
+    const usage = reading?.usage ?? null;
+    const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
+    const record: Omit<CallRecord, 'seq' | 'proxy_id'> = {
+      v: RECORD_VERSION,
+      id: identity.request_id,
+      project: identity.project,
+      started_at: this.#startedAt,
+      upstream: route.upstream.name,
+      provider: route.upstream.provider,
+      operation: this.#operation,
+      method,
+      path: route.path,
+      request_model: facts?.request.model ?? '',
+      response_model: reading?.model ?? '',
+      stream: facts?.request.stream ?? false,
+      status,
+      outcome,
+      error_type: error.type,
+      error_message: error.message,
+      finish_reason: reading?.finish_reason ?? '',
+      ...tokenColumns(usage),
+      usage_source: usage === null ? 'none' : 'provider',
+      usage_raw: reading?.usage_raw == null ? '' : JSON.stringify(reading.usage_raw),
+      service_tier: reading?.service_tier ?? '',
+      duration_ms: round(end_ms - this.#start_ms),
+      ttfb_ms: since(this.#headers_ms),
+      ttft_ms: since(this.#firstContent_ms),
+      overhead_ms: this.#overhead(),
+      max_gap_ms: facts?.streamed && this.#lastChunk_ms > 0 ? round(this.#maxGap_ms) : null,
+      request_bytes: this.#requestBytes,
+      response_bytes: this.#responseBytes,
+      user_id: identity.user_id,
+      session_id: identity.session_id,
+      trace_id: identity.trace_id,
+      span_id: identity.span_id,
+      parent_span_id: identity.parent_span_id,
+      tags: identity.tags,
+      key_fingerprint: identity.key_fingerprint,
+      sdk: identity.sdk,
+    };
+    if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
+    if (this.#capture) record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
+    return record;
+  }
+
+  /** Our share of the time to first byte: before the request left, and between the headers' arrival and their sending. */
+  #overhead(): number | null {
+    if (this.#dispatched_ms === 0 || this.#headersSent_ms === 0) return null;
+    const ready_ms = this.#requestReady_ms === 0 ? this.#start_ms : this.#requestReady_ms;
+    return round(Math.max(0, this.#dispatched_ms - ready_ms) + (this.#headersSent_ms - this.#headers_ms));
+  }
+}
+
+function describeError(ending: Ending, status: number, facts: CallFacts | undefined): { type: string; message: string } {
+  if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
+  const error = facts?.error ?? facts?.reading.error;
+  if (error) return { type: error.type, message: cleanMessage(error.message) };
+  if (ending.kind === 'truncated') return { type: ending.timeout ? 'glassway_upstream_timeout' : 'glassway_upstream_reset', message: cleanMessage(ending.reason) };
+  return status >= 400 ? { type: `http_${status}`, message: '' } : { type: '', message: '' };
+}
+
+type TokenColumns = Pick<ProxyColumns, keyof Usage>;
+
+const NO_TOKENS: TokenColumns = {
+  input_tokens: null,
+  output_tokens: null,
+  cache_read_tokens: null,
+  cache_write_tokens: null,
+  cache_write_1h_tokens: null,
+  reasoning_tokens: null,
+  input_audio_tokens: null,
+  output_audio_tokens: null,
+  input_image_tokens: null,
+  tool_use_tokens: null,
+};
+
+function tokenColumns(usage: Usage | null): TokenColumns {
+  return usage ?? NO_TOKENS;
+}
+
+/** Microseconds are enough for a column in milliseconds. */
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

@@ -1,0 +1,106 @@
+/**
+ * Upgraded connections (WebSockets: realtime APIs): routed and identified as any call, then carried byte for
+ * byte by http-proxy-middleware. One record a connection, when it ends. Wired to the server's `upgrade` event,
+ * which Express never sees.
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createProxyMiddleware } from 'http-proxy-middleware';
+import { GatewayError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
+import type { UpstreamTable } from './config.ts';
+import { internalError } from './forward.ts';
+import { OWN_PREFIX, responseHeaders } from './headers.ts';
+import type { Identify } from './identify.ts';
+import type { Ending } from './outcome.ts';
+import { dialectOfPath, rawErrorResponse } from './respond.ts';
+import type { Route, RouteCall } from './route.ts';
+import type { CallTap, OpenTap } from './tap.ts';
+import { describeUpstreamError } from './upstream-errors.ts';
+
+export interface UpgradeOptions {
+  readonly identify: Identify;
+  readonly route: RouteCall;
+  readonly openTap: OpenTap;
+  readonly upstreams: UpstreamTable;
+  readonly log: Log;
+}
+
+interface Connection {
+  readonly route: Route;
+  readonly tap: CallTap;
+  answered: boolean;
+  ended: boolean;
+}
+
+export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const connections = new WeakMap<IncomingMessage, Connection>();
+  const proxy = createProxyMiddleware({
+    changeOrigin: true,
+    xfwd: false,
+    router: (req) => connections.get(req)?.route.origin ?? '',
+    // The library joins this with the target; both are the caller's own bytes.
+    pathRewrite: (_path, req) => connections.get(req)?.route.target ?? '/',
+    // Its own error plug-in would answer in plain text.
+    ejectPlugins: true,
+    on: {
+      proxyReqWs: (proxyReq, req, socket) => watch(proxyReq, req, socket),
+      error: (error, req, socket) => {
+        const connection = connections.get(req);
+        if (connection && !('req' in socket)) fail(connection, socket as Socket, describeUpstreamError(error, connection.route.origin));
+      },
+    },
+  });
+
+  /** Sees what the provider answers, for the record. */
+  function watch(proxyReq: ClientRequest, req: IncomingMessage, socket: Socket): void {
+    const connection = connections.get(req);
+    if (connection === undefined) return;
+    const { tap } = connection;
+    const answered = (response: IncomingMessage) => {
+      connection.answered = true;
+      tap.responseHeaders(response.statusCode ?? 0, responseHeaders(response.rawHeaders));
+      tap.headersSent();
+    };
+    proxyReq.once('upgrade', (response: IncomingMessage, providerSocket: Socket) => {
+      answered(response);
+      providerSocket.on('data', (chunk: Buffer) => tap.responseData(chunk));
+      socket.on('data', (chunk: Buffer) => tap.requestData(chunk));
+    });
+    proxyReq.once('response', (response: IncomingMessage) => {
+      answered(response);
+      response.on('data', (chunk: Buffer) => tap.responseData(chunk));
+    });
+    tap.requestEnd();
+    tap.dispatched();
+    socket.once('close', () => finish(connection, connection.answered ? { kind: 'complete' } : { kind: 'client_abort' }));
+  }
+
+  function finish(connection: Connection, ending: Ending): void {
+    if (connection.ended) return;
+    connection.ended = true;
+    connection.tap.end(ending);
+  }
+
+  function fail(connection: Connection, socket: Socket, error: GatewayError): void {
+    if (connection.answered) return; // a connection that broke after its upgrade: both sockets close, `close` records it
+    finish(connection, { kind: 'gateway_error', error });
+    if (socket.writable) socket.end(rawErrorResponse(error, connection.route.upstream.dialect, 'Glassway Error'));
+  }
+
+  return (req, socket, head) => {
+    socket.on('error', () => {}); // a client that vanishes; `close` follows
+    try {
+      const route = options.route(req.url ?? '', req.rawHeaders);
+      const identity = options.identify(req.rawHeaders, route.query);
+      connections.set(req, { route, tap: options.openTap(identity, route, req), answered: false, ended: false });
+      for (const name of Object.keys(req.headers)) if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
+      proxy.upgrade(req, socket as Socket, head);
+    } catch (thrown) {
+      const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
+      if (error.code === 'internal') options.log('error', `upgrade failed in Glassway: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+      socket.end(rawErrorResponse(error, dialectOfPath(req.url ?? '', options.upstreams), 'Glassway Error'));
+    }
+  };
+}
