@@ -14,7 +14,7 @@ export const REFUSALS = {
   invalid_batch_id: { status: 400, message: 'The batch id is missing or not valid.' },
   invalid_encoding: { status: 400, message: 'The body is not what its Content-Encoding says.' },
   not_ndjson: { status: 400, message: 'The body is not newline-delimited JSON.' },
-  incomplete_body: { status: 400, message: 'The body ended before it was complete.' },
+  incomplete_body: { status: 408, message: 'The body ended before it was complete.' },
   batch_too_large: { status: 413, message: 'The batch has too many bytes.' },
   too_many_rows: { status: 413, message: 'The batch has too many records.' },
   unsupported_type: { status: 415, message: 'The Content-Type is not supported.' },

@@ -21,7 +21,6 @@ import {
   setText,
   setUsage,
   sum,
-  text,
   usageOf,
 } from './values.ts';
 
@@ -227,8 +226,3 @@ export const gemini: Dialect = {
   error: readErrorBody,
   errorBody: geminiErrorBody,
 };
-
-/** For a test of Vertex's paths: text of an enum in either form. */
-export function finishReasonName(value: unknown): string {
-  return typeof value === 'number' ? (FINISH_REASONS[value] ?? '') : text(value);
-}

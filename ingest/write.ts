@@ -1,0 +1,154 @@
+/**
+ * Writes a batch's rows so that they are there exactly once, however often the batch is sent.
+ * Takes encoded rows and the batch's id; returns when ClickHouse has committed all of them and their
+ * rollups, with the rows that it cannot take at all. Throws a Refusal when the batch should come again.
+ *
+ * Each table gets one block per batch with a token made of the batch's id. First `calls`, then `bodies`:
+ * if we die in between, a call lacks its captured text until the batch comes again, and then `calls`
+ * recognises the token, its rollup is completed if that was cut short, and the bodies go in. The other
+ * way round a batch that never came again would leave private text in `bodies` that no call leads to.
+ */
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
+import { Refusal } from './refusal.ts';
+import type { EncodedRow } from './row.ts';
+
+export interface RejectedRow {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface WriterDeps {
+  readonly client: ClickHouseClient;
+  readonly database: string;
+  /** Told the seconds that each insert took. */
+  readonly onInsert: (seconds: number) => void;
+  readonly log: (line: string) => void;
+}
+
+export type Writer = (batchId: string, calls: readonly EncodedRow[], bodies: readonly EncodedRow[]) => Promise<readonly RejectedRow[]>;
+
+const SETTINGS: ClickHouseSettings = {
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  async_insert: 0,
+  wait_end_of_query: 1,
+  // One block per insert, or the token would stand for its first block only: no parallel parsing in
+  // pieces of 10 MB, and sizes beyond any batch (BATCH_ROWS_MAX, BATCH_BYTES_MAX).
+  input_format_parallel_parsing: 0,
+  max_insert_block_size: '1048576',
+  min_insert_block_size_rows: '1048576',
+  min_insert_block_size_bytes: '1073741824',
+  max_insert_threads: '1',
+  // A column that the table lacks is an error, not a value dropped in silence.
+  input_format_skip_unknown_fields: 0,
+  date_time_input_format: 'basic',
+  // A proxy with a broken clock may spread a batch over many months; that is no reason to lose it.
+  max_partitions_per_insert_block: '0',
+};
+
+/**
+ * ClickHouse's codes for "this row is not what the table takes" (src/Common/ErrorCodes.cpp). Only these are about
+ * the data; everything else, known or not, is about the server or the way there, and the batch should come again.
+ */
+const DATA_ERROR_CODES: ReadonlySet<string> = new Set([
+  '6', // CANNOT_PARSE_TEXT
+  '25', // CANNOT_PARSE_ESCAPE_SEQUENCE
+  '26', // CANNOT_PARSE_QUOTED_STRING
+  '27', // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+  '38', // CANNOT_PARSE_DATE
+  '41', // CANNOT_PARSE_DATETIME
+  '53', // TYPE_MISMATCH
+  '69', // ARGUMENT_OUT_OF_BOUND
+  '70', // CANNOT_CONVERT_TYPE
+  '72', // CANNOT_PARSE_NUMBER
+  '117', // INCORRECT_DATA
+  '131', // TOO_LARGE_STRING_SIZE
+  '321', // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+  '349', // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+  '407', // DECIMAL_OVERFLOW
+  '469', // VIOLATED_CONSTRAINT
+]);
+
+/** How often a batch is cut in two to find the rows that ClickHouse refuses; beyond it is not the rows that are wrong. */
+const SPLITS_MAX = 128;
+const PIECE_CHARS = 64 * 1024;
+
+/** The rows of `calls` and `bodies` that ClickHouse refuses for what they are; the others are committed. */
+export function createWriter({ client, database, onInsert, log }: WriterDeps): Writer {
+  const insert = async (table: string, rows: readonly EncodedRow[], token: string): Promise<void> => {
+    const startedMs = performance.now();
+    const result = await client.exec({
+      query: `INSERT INTO ${database}.${table} FORMAT JSONEachRow`,
+      values: Readable.from(inPieces(rows), { objectMode: false }),
+      clickhouse_settings: { ...SETTINGS, insert_deduplication_token: token },
+    });
+    await finished(result.stream.resume());
+    onInsert((performance.now() - startedMs) / 1000);
+  };
+
+  /**
+   * Inserts all rows that can be inserted. A row that ClickHouse refuses would keep its whole batch out for ever, so the
+   * batch is halved until that row stands alone. Each part has a token of its own, made of its lines: sent again, the same
+   * batch fails and splits in the same way.
+   */
+  const insertOrSplit = async (
+    table: string,
+    rows: readonly EncodedRow[],
+    token: string,
+    splits: { left: number },
+  ): Promise<RejectedRow[]> => {
+    try {
+      await insert(table, rows, token);
+      return [];
+    } catch (error) {
+      if (!isDataError(error)) throw new Refusal('insert_failed', describe(error), { cause: error });
+      const [first, last] = [rows[0], rows.at(-1)];
+      if (first === undefined || last === undefined) return [];
+      if (first === last) {
+        log(`batch ${token}: ClickHouse refuses line ${first.line} for ${table}: ${describe(error)}`);
+        return [{ line: first.line, reason: `${table}: ClickHouse refuses it (${describe(error)})` }];
+      }
+      splits.left -= 1;
+      if (splits.left < 0) throw new Refusal('schema_mismatch', describe(error), { cause: error });
+      const middle = rows.length >> 1;
+      const rejected: RejectedRow[] = [];
+      for (const half of [rows.slice(0, middle), rows.slice(middle)])
+        rejected.push(...(await insertOrSplit(table, half, `${token}:${half[0]?.line}-${half.at(-1)?.line}`, splits)));
+      return rejected;
+    }
+  };
+
+  return async (batchId, calls, bodies) => {
+    const splits = { left: SPLITS_MAX };
+    const rejected = calls.length === 0 ? [] : await insertOrSplit('calls', calls, `${batchId}:calls`, splits);
+    const refused = new Set(rejected.map((row) => row.line));
+    const kept = bodies.filter((row) => !refused.has(row.line));
+    if (kept.length > 0) rejected.push(...(await insertOrSplit('bodies', kept, `${batchId}:bodies`, splits)));
+    return rejected;
+  };
+}
+
+export function isDataError(error: unknown): boolean {
+  return error instanceof ClickHouseError && DATA_ERROR_CODES.has(error.code);
+}
+
+/** The server's code and the driver's words, without the data that a parse error quotes. */
+function describe(error: unknown): string {
+  if (error instanceof ClickHouseError) return `ClickHouse error ${error.code}${error.type ? ` ${error.type}` : ''}`;
+  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
+  return error instanceof Error ? error.message.slice(0, 200) : 'unknown error';
+}
+
+function* inPieces(rows: readonly EncodedRow[]): Generator<string> {
+  let piece = '';
+  for (const { json } of rows) {
+    piece += `${json}\n`;
+    if (piece.length >= PIECE_CHARS) {
+      yield piece;
+      piece = '';
+    }
+  }
+  if (piece !== '') yield piece;
+}

@@ -1,0 +1,140 @@
+/**
+ * Amazon Bedrock: Converse and ConverseStream in their own format, InvokeModel in the format of whoever
+ * made the model (bedrock-bodies.ts), streams as binary event streams. The model, an ARN or an inference
+ * profile stands in the path. Converse's input tokens leave out cached ones, so the total adds them up.
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+ */
+import type { GatewayError } from '../../contract/errors.ts';
+import { MESSAGES_ENDPOINTS } from './anthropic.ts';
+import { foldInvoked, readInvoked } from './bedrock-bodies.ts';
+import { OPENAI_ENDPOINTS, OPENAI_LAST_ENDPOINTS } from './openai.ts';
+import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import {
+  count,
+  decodeSegment,
+  type Fields,
+  fields,
+  isFields,
+  list,
+  plainEndpoint,
+  readErrorBody,
+  setText,
+  setUsage,
+  sum,
+  text,
+  usageOf,
+} from './values.ts';
+
+/** AWS names its exceptions without a suffix in the stream and with one in the header. */
+const EXCEPTION = /Exception$/i;
+
+function requestOf(stream: boolean): (body: unknown, match: RegExpExecArray) => RequestFacts {
+  return (_body, match) => ({ model: decodeSegment(match.groups?.['model']), stream });
+}
+
+export function readConverseUsage(reading: Reading, raw: unknown): void {
+  if (!isFields(raw)) return;
+  const input = count(raw['inputTokens']);
+  const cacheRead = count(raw['cacheReadInputTokens'] ?? raw['cacheReadInputTokenCount']);
+  const cacheWrite = count(raw['cacheWriteInputTokens'] ?? raw['cacheWriteInputTokenCount']);
+  const usage = usageOf({
+    input_tokens: input === null ? null : sum(input, cacheRead, cacheWrite),
+    output_tokens: count(raw['outputTokens']),
+    cache_read_tokens: cacheRead,
+    cache_write_tokens: cacheWrite,
+    cache_write_1h_tokens: sum(...list(raw['cacheDetails']).map(writtenFor1h)),
+  });
+  setUsage(reading, usage, raw);
+}
+
+function writtenFor1h(detail: unknown): number | null {
+  return fields(detail)['ttl'] === '1h' ? count(fields(detail)['inputTokens']) : null;
+}
+
+function readConverse(body: unknown, reading: Reading): void {
+  const response = fields(body);
+  setText(reading, 'finish_reason', response['stopReason']);
+  readConverseMetadata(response, reading);
+}
+
+function readConverseMetadata(metadata: Fields, reading: Reading): void {
+  readConverseUsage(reading, metadata['usage']);
+  setText(reading, 'service_tier', fields(metadata['serviceTier'])['type']);
+  setText(reading, 'model', fields(fields(metadata['trace'])['promptRouter'])['invokedModelId']);
+}
+
+function foldConverse(reading: Reading, event: StreamEvent): ContentKind | undefined {
+  if (foldException(reading, event)) return undefined;
+  const data = fields(event.data);
+  if (event.event === 'messageStop') setText(reading, 'finish_reason', data['stopReason']);
+  if (event.event === 'metadata') {
+    readConverseMetadata(data, reading);
+    reading.ended = true;
+  }
+  if (event.event !== 'contentBlockDelta') return undefined;
+  const delta = fields(data['delta']);
+  if (isFields(delta['reasoningContent'])) return 'reasoning';
+  return text(delta['text']) !== '' || isFields(delta['toolUse']) || isFields(delta['citation']) ? 'answer' : undefined;
+}
+
+/** An exception inside a stream that began with status 200. */
+function foldException(reading: Reading, event: StreamEvent): boolean {
+  if (!EXCEPTION.test(event.event)) return false;
+  reading.error = { type: event.event, message: readErrorBody(event.data)?.message ?? '' };
+  return true;
+}
+
+function foldInvokeStream(reading: Reading, event: StreamEvent): ContentKind | undefined {
+  return foldException(reading, event) ? undefined : foldInvoked(reading, event);
+}
+
+/** InvokeModel also says the counts in headers, for models whose bodies do not. */
+function readCountHeaders(header: HeaderLookup, reading: Reading): void {
+  const names = ['input', 'output', 'cache-read-input', 'cache-write-input'] as const;
+  const [input = null, output = null, cacheRead = null, cacheWrite = null] = names.map((name) =>
+    count(header(`x-amzn-bedrock-${name}-token-count`)),
+  );
+  if (input === null && output === null) return;
+  readConverseUsage(reading, {
+    inputTokens: input,
+    outputTokens: output ?? (input === null ? null : 0),
+    cacheReadInputTokens: cacheRead,
+    cacheWriteInputTokens: cacheWrite,
+  });
+}
+
+const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
+  framing: 'aws-event-stream',
+  request: requestOf(false),
+  response: readInvoked,
+  fold: foldInvokeStream,
+  headers: readCountHeaders,
+};
+
+/** A model id may hold unescaped colons and, in an ARN, escaped or bare slashes. */
+const on = (action: string, model = '.+'): RegExp => new RegExp(`\\/model\\/(?<model>${model})\\/${action}\\/?$`);
+const converse = { framing: 'aws-event-stream', response: readConverse, fold: foldConverse } as const;
+const EMBEDDING_MODEL = '.*embed.*';
+const IMAGE_MODEL = '.*(?:titan-image|nova-canvas|stability\\.).*';
+
+export const bedrock: Dialect = {
+  name: 'bedrock',
+  endpoints: [
+    { ...converse, request: requestOf(false), method: 'POST', path: on('converse'), operation: 'chat' },
+    { ...converse, request: requestOf(true), method: 'POST', path: on('converse-stream'), operation: 'chat' },
+    { ...invoke, method: 'POST', path: on('invoke', EMBEDDING_MODEL), operation: 'embeddings' },
+    { ...invoke, method: 'POST', path: on('invoke', IMAGE_MODEL), operation: 'image_generation' },
+    { ...invoke, method: 'POST', path: on('invoke', '.*rerank.*'), operation: 'rerank' },
+    { ...invoke, method: 'POST', path: on('invoke'), operation: 'chat' },
+    { ...invoke, request: requestOf(true), method: 'POST', path: on('invoke-with-response-stream'), operation: 'chat' },
+    { ...plainEndpoint('POST', on('count-tokens'), 'count_tokens'), request: requestOf(false) },
+    // Bedrock's OpenAI-compatible paths, on this host and on bedrock-mantle's.
+    ...OPENAI_ENDPOINTS,
+    ...MESSAGES_ENDPOINTS,
+    ...OPENAI_LAST_ENDPOINTS,
+  ],
+  error: readErrorBody,
+  errorTypeHeader: 'x-amzn-errortype',
+  /** https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html: a message; `__type` is where Smithy's JSON puts the type. */
+  errorBody: (error: GatewayError) => ({ __type: error.type, type: error.type, message: error.message }),
+};
