@@ -45,4 +45,12 @@ export const INGEST_METRICS = {
     help: 'Calls with known usage for which no price is known.',
     labels: ['provider'],
   },
+  batches_refused: {
+    name: 'glassway_ingest_batches_refused_total',
+    type: 'counter',
+    help: 'Batches refused, by the code in the answer: `overloaded` is the limit on batches and bytes in work.',
+    labels: ['code'],
+  },
+  work_bytes: { name: 'glassway_ingest_work_bytes', type: 'gauge', help: 'Decoded bytes of the batches in work now.', labels: [] },
+  ready: { name: 'glassway_ingest_ready', type: 'gauge', help: '1 once the tables are there, else 0.', labels: [] },
 } as const satisfies Record<string, MetricEntry>;

@@ -8,15 +8,20 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { CALL_COLUMNS } from '../contract/columns.ts';
+import { CALL_COLUMNS, type CallColumn } from '../contract/columns.ts';
 import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_ROWS_MAX, type CallRecord, parseRecord } from '../contract/record.ts';
+import { errorText } from './error-text.ts';
 import { COST_USD_MAX } from './price.ts';
 import { Refusal } from './refusal.ts';
 
 const BATCH_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const STARTED_AT_YEAR = /^20\d\d-/;
-const FLOAT_COLUMNS = CALL_COLUMNS.filter((column) => column.type.includes('Float32')).map((column) => column.name);
+type FloatColumn = Extract<CallColumn, { type: 'Nullable(Float32)' }>;
+const FLOAT_COLUMNS = CALL_COLUMNS.filter((column): column is FloatColumn => column.type === 'Nullable(Float32)').map(
+  (column) => column.name,
+);
 
 export interface BatchHead {
   readonly id: string;
@@ -64,7 +69,7 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
   } catch (error) {
     if (error instanceof Refusal) throw error;
     if (!request.complete && request.destroyed) throw new Refusal('incomplete_body', '', { cause: error });
-    throw new Refusal('invalid_encoding', `Want a complete gzip stream; ${message(error)}.`, { cause: error });
+    throw new Refusal('invalid_encoding', `Want a complete gzip stream; ${errorText(error)}.`, { cause: error });
   } finally {
     request.off('close', onEnd);
     if (gunzip) {
@@ -96,12 +101,13 @@ export type ParsedLine = { readonly line: number; readonly record: CallRecord } 
  */
 export function* parseLines(body: Buffer, rowsMax = BATCH_ROWS_MAX): Generator<ParsedLine> {
   const wholeIsUtf8 = isUtf8(body);
-  let rows = 0;
+  let lines = 0;
   let anyJson = false;
   let firstFault = '';
   for (const { line, bytes } of splitLines(body)) {
-    rows += 1;
-    if (rows > rowsMax) throw new Refusal('too_many_rows', `More than ${rowsMax}.`);
+    if (line > rowsMax) throw new Refusal('too_many_rows', `More than ${rowsMax} lines.`);
+    if (isBlank(bytes)) continue;
+    lines += 1;
     const parsed = wholeIsUtf8 || isUtf8(bytes) ? parseJson(bytes) : { reason: 'not UTF-8' };
     if ('reason' in parsed) {
       firstFault ||= `line ${line}: ${parsed.reason}`;
@@ -111,7 +117,7 @@ export function* parseLines(body: Buffer, rowsMax = BATCH_ROWS_MAX): Generator<P
       yield { line, ...checkRecord(parsed.value) };
     }
   }
-  if (rows > 0 && !anyJson) throw new Refusal('not_ndjson', `Not one line is JSON; ${firstFault}.`);
+  if (lines > 0 && !anyJson) throw new Refusal('not_ndjson', `Not one line is JSON; ${firstFault}.`);
 }
 
 function* splitLines(body: Buffer): Generator<{ line: number; bytes: Buffer }> {
@@ -120,22 +126,22 @@ function* splitLines(body: Buffer): Generator<{ line: number; bytes: Buffer }> {
     const newline = body.indexOf(NEWLINE, start);
     const end = newline === -1 ? body.length : newline;
     const bytes = body.subarray(start, end);
-    if (!isBlank(bytes)) yield { line, bytes };
+    yield { line, bytes };
     start = end + 1;
   }
 }
 
-/** JSON's own white space; long lines end the search at their first byte. */
+/** Nothing, or what is left of a line that ended with CR LF. */
 function isBlank(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+  return bytes.length === 0 || (bytes.length === 1 && bytes[0] === CARRIAGE_RETURN);
 }
 
 function parseJson(bytes: Buffer): { value: unknown } | { reason: string } {
   try {
     return { value: JSON.parse(bytes.toString('utf8')) };
-  } catch (error) {
-    // The parser's message may quote the line, and with it what a caller said to a model.
-    return { reason: `not JSON (${error instanceof SyntaxError ? 'syntax error' : message(error)})` };
+  } catch {
+    // The parser's own words may quote the line, and with it what a caller said to a model.
+    return { reason: 'not JSON' };
   }
 }
 
@@ -163,8 +169,4 @@ function isMoment(startedAt: string): boolean {
 
 function shown(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value).slice(0, 160);
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -11,6 +11,8 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
+import { errorText } from './error-text.ts';
+import type { Log } from './log.ts';
 import { Refusal } from './refusal.ts';
 import type { EncodedRow } from './row.ts';
 
@@ -24,7 +26,7 @@ export interface WriterDeps {
   readonly database: string;
   /** Told the seconds that each insert took. */
   readonly onInsert: (seconds: number) => void;
-  readonly log: (line: string) => void;
+  readonly log: Log;
 }
 
 export type Writer = (batchId: string, calls: readonly EncodedRow[], bodies: readonly EncodedRow[]) => Promise<readonly RejectedRow[]>;
@@ -107,7 +109,7 @@ export function createWriter({ client, database, onInsert, log }: WriterDeps): W
       const [first, last] = [rows[0], rows.at(-1)];
       if (first === undefined || last === undefined) return [];
       if (first === last) {
-        log(`batch ${token}: ClickHouse refuses line ${first.line} for ${table}: ${describe(error)}`);
+        log('error', `batch ${token}: ClickHouse refuses line ${first.line} for ${table}: ${describe(error)}`);
         return [{ line: first.line, reason: `${table}: ClickHouse refuses it (${describe(error)})` }];
       }
       splits.left -= 1;
@@ -137,8 +139,7 @@ export function isDataError(error: unknown): boolean {
 /** The server's code and the driver's words, without the data that a parse error quotes. */
 function describe(error: unknown): string {
   if (error instanceof ClickHouseError) return `ClickHouse error ${error.code}${error.type ? ` ${error.type}` : ''}`;
-  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
-  return error instanceof Error ? error.message.slice(0, 200) : 'unknown error';
+  return errorText(error);
 }
 
 function* inPieces(rows: readonly EncodedRow[]): Generator<string> {

@@ -54,6 +54,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     keepAliveTimeout: UPSTREAM_KEEP_ALIVE_MS,
     maxHeaderSize: settings.limits.headerBytes,
     pipelining: 1,
+    // HTTP/2 has no header case, no reason phrase and no raw header list: it cannot be carried byte for byte.
+    allowH2: false,
   });
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream);

@@ -23,7 +23,7 @@ export function upstreamTable(settings: Settings): UpstreamTable {
 }
 
 function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; faults: ConfigFault[] } {
-  const table = new Map<string, Upstream>(UPSTREAMS.map((upstream) => [upstream.name, upstream]));
+  const table = new Map<string, Upstream>(Object.entries(UPSTREAMS).map(([name, upstream]) => [name, atMockPort(upstream, settings)]));
   const faults: ConfigFault[] = [];
   for (const [name, entry] of Object.entries(settings.upstreams)) {
     const at = `upstreams.${name}`;
@@ -34,14 +34,25 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
     if (dialect === undefined)
       faults.push({ at: `${at}.dialect`, problem: `${JSON.stringify(entry.dialect)} is no dialect; accepted: ${Object.keys(DIALECTS).join(', ')}` });
     const baseUrl = entry.baseUrl ?? builtIn?.baseUrl;
-    if (baseUrl === undefined) faults.push({ at: `${at}.baseUrl`, problem: `missing: ${name} is not built in (built in are ${UPSTREAMS.map((u) => u.name).join(', ')})` });
+    if (baseUrl === undefined) faults.push({ at: `${at}.baseUrl`, problem: `missing: ${name} is not built in (built in are ${Object.keys(UPSTREAMS).join(', ')})` });
     else faults.push(...baseUrlFaults(`${at}.baseUrl`, baseUrl));
-    if (dialect && baseUrl !== undefined)
-      table.set(name, { ...builtIn, name, dialect, baseUrl: baseUrl.replace(/\/+$/, ''), provider: entry.provider ?? builtIn?.provider ?? name });
+    if (dialect && baseUrl !== undefined) {
+      const exceptions = entry.baseUrl === undefined ? builtIn?.exceptions : undefined;
+      const provider = entry.provider ?? builtIn?.provider ?? name;
+      table.set(name, { name, dialect, baseUrl: baseUrl.replace(/\/+$/, ''), provider, ...(exceptions && { exceptions }) });
+    }
   }
   if (!table.has(settings.defaultUpstream))
     faults.push({ at: 'defaultUpstream', problem: `${JSON.stringify(settings.defaultUpstream)} is no upstream; known: ${[...table.keys()].join(', ')}` });
   return { table, faults };
+}
+
+/** The upstreams of `glassway demo` follow the port that the settings give its mock provider. */
+function atMockPort(upstream: Upstream, settings: Settings): Upstream {
+  if (!upstream.name.startsWith('demo-')) return upstream;
+  const url = new URL(upstream.baseUrl);
+  url.port = String(settings.listen.mockProvider);
+  return { ...upstream, baseUrl: url.href };
 }
 
 function baseUrlFaults(at: string, baseUrl: string): ConfigFault[] {

@@ -70,7 +70,9 @@ function parseBase(upstream: Upstream): Base {
   const placeholders = [...upstream.baseUrl.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
   const fill = (values: readonly string[]) => {
     let next = 0;
-    const url = new URL(upstream.baseUrl.replace(/\{[^}]*\}/g, () => values[next++] as string));
+    const key = values.join('/');
+    const exception = upstream.exceptions && Object.hasOwn(upstream.exceptions, key) ? upstream.exceptions[key] : undefined;
+    const url = new URL(exception ?? upstream.baseUrl.replace(/\{[^}]*\}/g, () => values[next++] as string));
     return { origin: url.origin, prefix: url.pathname === '/' ? '' : url.pathname };
   };
   if (placeholders.length > 0) return { upstream, placeholders, fill };

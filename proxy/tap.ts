@@ -96,7 +96,7 @@ export class CallTap {
     this.#headers_ms = monotonicMs();
     this.#status = status;
     this.#responseEncoding = rawHeader(raw, 'content-encoding');
-    this.#watch(() => this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding));
+    this.#watch(() => this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name)));
   }
 
   /** They are written to the client. */

@@ -9,14 +9,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ANTHROPIC } from './anthropic.ts';
 import { GEMINI } from './gemini.ts';
-import { text } from './json.ts';
 import { findMockModel } from './models.ts';
 import { OPENAI } from './openai.ts';
 import { createRandom, type Random } from './random.ts';
-import { planReply } from './reply.ts';
+import { type Ask, type MockUsage, planReply } from './reply.ts';
 import { chooseScenario, SCENARIO_HEADER } from './scenarios.ts';
 import { type Sending, sendStream, sendWhole } from './send.ts';
-import { type CallEnd, type CallFacts, createTotals, LABEL_HEADER, type MockTotals, type TotalsKeeper } from './totals.ts';
+import { type CallFacts, createTotals, LABEL_HEADER, type MockTotals, type TotalsKeeper } from './totals.ts';
 import { ERROR_MESSAGES, type MockDialect, type MockEndpoint, type MockRequest } from './wire.ts';
 
 export interface MockOptions {
@@ -44,6 +43,8 @@ const HELD_BYTES_MAX = 256 * 1024 ** 2;
 const CONNECTIONS_MAX = 4_096;
 /** Longer than clients keep connections, so that a pooled one is not closed under a request. */
 const KEEP_ALIVE_MS = 120_000;
+/** A refusal comes quickly, before any model is asked. */
+const REFUSAL_MS = 20;
 /** How many different requests are remembered, to answer a repeated one differently. */
 const REPEATS_MAX = 4_096;
 const DIALECTS: readonly MockDialect[] = [OPENAI, ANTHROPIC, GEMINI];
@@ -112,67 +113,83 @@ function findRoute(method: string, target: string): Route {
   return { dialect: dialect ?? OPENAI, endpoint, match, query, problem: fits.length > 0 ? 405 : 404 };
 }
 
-/** One call, in order: route, credential, body, what it asks, scenario, answer, count. */
+/** A call whose client and route are known. */
+interface Call {
+  readonly mock: Mock;
+  readonly request: IncomingMessage;
+  readonly dialect: MockDialect;
+  readonly requestId: string;
+  readonly random: Random;
+  readonly sending: Sending;
+  /** Counts the call; every call is counted once. */
+  count(facts: Pick<CallFacts, 'model' | 'stream' | 'status' | 'end'>, usage?: MockUsage): void;
+}
+
+const NOT_READ = { model: '', stream: false };
+
+/** One call up to its reading, in order: route, body, credential, JSON, what it asks. */
 async function answerCall(mock: Mock, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const closing = new AbortController();
   response.on('close', () => closing.abort());
   response.on('error', () => closing.abort());
-  const method = request.method ?? '';
-  const route = findRoute(method, request.url ?? '');
-  const { dialect, endpoint, match, query } = route;
+  const line = `${request.method ?? ''} ${request.url ?? ''}`;
+  const { dialect, endpoint, match, query, problem } = findRoute(request.method ?? '', request.url ?? '');
   const body = await readBody(mock, request);
-  if (closing.signal.aborted) return;
-  const random = randomFor(mock, `${method} ${request.url ?? ''}`, typeof body === 'number' ? undefined : body);
+  const random = randomFor(mock, line, typeof body === 'number' ? undefined : body);
   const requestId = random.text(22);
+  const base = { label: headerText(request, LABEL_HEADER), dialect: dialect.name, operation: endpoint?.operation ?? 'other' };
   const sending: Sending = {
     response,
     closed: closing.signal,
     headers: dialect.headers(requestId, undefined, 1),
     latencyScale: mock.options.latencyScale,
-    gzip: /\bgzip\b/.test(text(request.headers['accept-encoding'])),
+    gzip: /\bgzip\b/.test(headerText(request, 'accept-encoding')),
   };
-  const base = { label: headerText(request, LABEL_HEADER), dialect: dialect.name, operation: endpoint?.operation ?? 'other' };
-  const fail = async (status: number, problem: string, facts: { model: string; stream: boolean }): Promise<void> => {
-    const error = dialect.error(status, problem, requestId);
-    const headers = error.status === 429 ? { ...sending.headers, 'retry-after': '1' } : sending.headers;
-    const end = await sendWhole({ ...sending, headers }, JSON.stringify(error.body), error.status, undefined, 20);
-    mock.totals.add({ ...base, ...facts, status: error.status, end }, undefined);
-  };
-  const unread = { model: '', stream: false };
-  if (typeof body === 'number') return fail(body, ERROR_MESSAGES[body] ?? '', unread);
-  if (endpoint === undefined || match === undefined) return fail(route.problem, ERROR_MESSAGES[route.problem] ?? '', unread);
-  if (!hasCredential(request, dialect, query)) return fail(401, 'No API key was sent.', unread);
+  const count: Call['count'] = (facts, usage) => mock.totals.add({ ...base, ...facts }, usage);
+  const call: Call = { mock, request, dialect, requestId, random, sending, count };
+  if (typeof body === 'number') return refuse(call, body);
+  if (endpoint === undefined || match === undefined) return refuse(call, problem);
+  if (!hasCredential(request, dialect, query)) return refuse(call, 401, 'No API key was sent.');
   const parsed = parseJson(body);
-  if (parsed === undefined) return fail(400, 'The body is not valid JSON.', unread);
+  if (parsed === undefined) return refuse(call, 400, 'The body is not valid JSON.');
   const asked: MockRequest = { match, query, body: parsed.value, bodyBytes: body.length };
   const ask = endpoint.read(asked);
-  if ('problem' in ask) return fail(400, ask.problem, unread);
+  return 'problem' in ask ? refuse(call, 400, ask.problem) : answerAsk(call, endpoint, asked, ask);
+}
+
+/** The rest of its way: scenario, plan, answer. */
+async function answerAsk(call: Call, endpoint: MockEndpoint, asked: MockRequest, ask: Ask): Promise<void> {
+  const { mock, dialect, random, request } = call;
   const facts = { model: ask.model, stream: ask.stream };
-  const header = headerText(request, SCENARIO_HEADER) || undefined;
-  const scenario = chooseScenario(header, ask.model, dialect.name, mock.options.errors, random);
-  if (scenario.kind === 'unknown') return fail(400, scenario.problem, facts);
-  if (scenario.kind === 'status') return fail(scenario.status, ERROR_MESSAGES[scenario.status] ?? '', facts);
+  const named = headerText(request, SCENARIO_HEADER) || undefined;
+  const scenario = chooseScenario(named, ask.model, dialect.name, mock.options.errors, random);
+  if (scenario.kind === 'unknown') return refuse(call, 400, scenario.problem, facts);
+  if (scenario.kind === 'status') return refuse(call, scenario.status, undefined, facts);
   const broken = scenario.kind === 'break' ? scenario.how : undefined;
-  const reply = planReply(ask, findMockModel(ask.model, dialect.name), scenario.kind === 'answer' ? scenario.variation : 'none', random);
-  const count = (status: number, end: CallEnd, usage: Parameters<TotalsKeeper['add']>[1]): void => {
-    const whole: CallFacts = { ...base, ...facts, status, end };
-    mock.totals.add(whole, usage);
-  };
   if (broken === 'reset') {
     request.socket.destroy();
-    return count(0, 'cut', undefined);
+    return call.count({ ...facts, status: 0, end: 'cut' });
   }
-  const ready: Sending = { ...sending, headers: dialect.headers(requestId, ask, reply.ttft_ms) };
+  const variation = scenario.kind === 'answer' ? scenario.variation : 'none';
+  const reply = planReply(ask, findMockModel(ask.model, dialect.name), variation, random);
+  const sending = { ...call.sending, headers: dialect.headers(call.requestId, ask, reply.ttft_ms) };
   const { streaming } = endpoint;
   if (ask.stream && streaming !== undefined) {
-    const { end, usage } = await sendStream(ready, { ...endpoint, streaming }, asked, ask, reply, broken);
-    return count(200, end, usage);
+    const { end, usage } = await sendStream(sending, { ...endpoint, streaming }, asked, ask, reply, broken);
+    return call.count({ ...facts, status: 200, end }, usage);
   }
-  if (broken === 'in_stream_error') return fail(500, ERROR_MESSAGES[500] ?? '', facts);
+  if (broken === 'in_stream_error') return refuse(call, 500, undefined, facts);
   const whole = endpoint.whole(asked, ask, reply);
   const wait_ms = reply.ttft_ms + reply.usage.output_tokens * reply.token_ms;
-  const end = await sendWhole(ready, JSON.stringify(whole.body), 200, broken, wait_ms);
-  count(200, end, end === 'ok' ? whole.usage : undefined);
+  const end = await sendWhole(sending, JSON.stringify(whole.body), 200, broken, wait_ms);
+  call.count({ ...facts, status: 200, end }, end === 'ok' ? whole.usage : undefined);
+}
+
+async function refuse(call: Call, status: number, problem = ERROR_MESSAGES[status] ?? '', facts = NOT_READ): Promise<void> {
+  const error = call.dialect.error(status, problem, call.requestId);
+  const headers = error.status === 429 ? { ...call.sending.headers, 'retry-after': '1' } : call.sending.headers;
+  const end = await sendWhole({ ...call.sending, headers }, JSON.stringify(error.body), error.status, undefined, REFUSAL_MS);
+  call.count({ ...facts, status: error.status, end });
 }
 
 /** The body, or the status that says why it was not read. The rest of a refused body is read and thrown away. */

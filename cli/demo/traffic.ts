@@ -68,12 +68,15 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficSummar
   const book = openBook(options.minutes * 60);
   const ending = new AbortController();
   const inFlight = new Set<Promise<void>>();
+  const gate = createGate();
+  options.signal?.addEventListener('abort', gate.open);
   const ticker = setInterval(() => options.onProgress?.(book.progress(inFlight.size)), PROGRESS_EVERY_MS);
   const launch = (call: PlannedCall): void => {
     book.sent(call);
     const running = sendCall(pool, prefix, call, ending.signal, book.problem).then((result) => {
       inFlight.delete(running);
       book.ended(call, result);
+      gate.open();
     });
     inFlight.add(running);
     book.sawInFlight(inFlight.size);
@@ -92,12 +95,29 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficSummar
     await Promise.all(inFlight);
   } finally {
     clearInterval(ticker);
+    options.signal?.removeEventListener('abort', gate.open);
     await pool.destroy();
   }
   options.onProgress?.(book.progress(0));
   return book.summary();
 }
 
+/** One waits, another lets it through; opening it while nobody waits does nothing. */
+function createGate(): { wait(): Promise<void>; open(): void } {
+  let waiting: (() => void) | undefined;
+  return {
+    wait: () =>
+      new Promise((resolve) => {
+        waiting = resolve;
+      }),
+    open: () => {
+      waiting?.();
+      waiting = undefined;
+    },
+  };
+}
+
+/** The run's counts. */
 function openBook(total_s: number) {
   const started_ms = performance.now();
   const counts = { sent: 0, ok: 0, failed: 0, aborted: 0 };

@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HOLD_PLACEHOLDER } from './orders.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -18,8 +19,8 @@ export const WRITER_USERNAME = 'glassway_ingest';
 /** The engine's own first session and every client that gives no name: ClickHouse fixes this name. */
 export const READER_USERNAME = 'default';
 
-/** Stands in the command line for the file whose end means "stop"; the child puts its own path there. */
-export const HOLD_PLACEHOLDER = '{hold}';
+/** What the writer may create: tables that hold data, none that reach out of the server. */
+const WRITER_ENGINES = ['Atomic', 'MergeTree', 'ReplacingMergeTree', 'AggregatingMergeTree', 'SummingMergeTree'];
 
 export interface EngineOptions {
   readonly dataDir: string;
@@ -155,7 +156,13 @@ function usersConfig(options: EngineOptions, writerPassword: string): Xml {
         networks,
         profile: 'writer',
         quota: 'default',
-        grants: { query: [`GRANT ALL ON ${database}.*`, 'GRANT SELECT ON system.*', `GRANT SET DEFINER ON ${WRITER_USERNAME}`] },
+        grants: {
+          query: [
+            `GRANT SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, SHOW, SYSTEM MERGES, SYSTEM TTL MERGES ON ${database}.*`,
+            'GRANT SELECT ON system.*',
+            ...WRITER_ENGINES.map((engine) => `GRANT TABLE ENGINE ON ${engine}`),
+          ],
+        },
       },
     },
   };

@@ -9,36 +9,15 @@ import { createServer } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataType, load, open } from 'ffi-rs';
-import { HOLD_PLACEHOLDER } from './files.ts';
+import { createPipe, hangUpClients, lockFile, openLibc } from './libc.ts';
+import { HOLD_PLACEHOLDER, SERVER_EXIT, type ServerFault, type ServerOrders, type ServerReport } from './orders.ts';
 
-/** What the parent orders, as the process's only argument. */
-export interface ServerOrders {
-  readonly library: string;
-  readonly lockFile: string;
-  readonly host: string;
-  readonly ports: readonly { readonly name: 'HTTP' | 'native'; readonly port: number }[];
-  readonly commandLine: readonly string[];
-}
-
-export type ServerFault = 'data_folder_in_use' | 'port_in_use' | 'cannot_listen' | 'library_unusable';
-
-/** What the process tells the parent before it gives up. */
-export interface ServerReport {
-  readonly fault: ServerFault;
-  readonly message: string;
-}
-
-/** The engine returned although nobody had asked it to stop. */
-export const EXIT_UNASKED = 70;
-const EXIT_FAULT = 1;
 /** An engine that is being stopped by its predecessor's death still holds the folder for a moment. */
 const LOCK_WAIT_MS = 3_000;
+/** New clients may still come until the engine has closed its ears. */
+const HANG_UP_EVERY_MS = 50;
 /** A stop that takes longer has hung; the parent may be gone, so nobody else would end it. */
 const STOP_MS_MAX = 30_000;
-
-const LIBC: Partial<Record<NodeJS.Platform, string>> = { linux: 'libc.so.6', darwin: 'libSystem.B.dylib' };
-/** <sys/file.h>, the same on Linux and macOS: LOCK_EX | LOCK_NB. */
-const LOCK_EXCLUSIVE_NOW = 2 | 4;
 
 class Fault extends Error {
   readonly fault: ServerFault;
@@ -57,7 +36,11 @@ async function main(orders: ServerOrders): Promise<number> {
     if (stopAsked) return;
     stopAsked = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_MS_MAX).unref();
-    release?.();
+    if (release === undefined) return;
+    release();
+    // The engine waits for its clients to go, and clients keep connections open for minutes.
+    const ports = orders.ports.map(({ port }) => port);
+    setInterval(() => hangUpClients(ports), HANG_UP_EVERY_MS);
   };
   process.on('disconnect', stop);
   process.on('SIGTERM', stop);
@@ -69,9 +52,9 @@ async function main(orders: ServerOrders): Promise<number> {
   for (const { name, port } of orders.ports) await checkPort(name, port, orders.host);
   const hold = createHold();
   release = hold.release;
-  if (stopAsked) return 0;
+  if (stopAsked) return SERVER_EXIT.stopped;
   await runEngine(orders.commandLine.map((argument) => (argument === HOLD_PLACEHOLDER ? hold.path : argument)));
-  return stopAsked ? 0 : EXIT_UNASKED;
+  return stopAsked ? SERVER_EXIT.stopped : SERVER_EXIT.unasked;
 }
 
 /** Calls come before their bookkeeping when both want the processor. */
@@ -85,7 +68,7 @@ function yieldToProxy(): void {
 
 function openLibraries(library: string): void {
   try {
-    open({ library: 'libc', path: LIBC[process.platform] ?? 'libc' });
+    openLibc();
     open({ library: 'libchdb', path: library });
   } catch (error) {
     throw new Fault('library_unusable', `${library} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
@@ -99,7 +82,7 @@ function openLibraries(library: string): void {
 async function lockFolder(path: string): Promise<void> {
   const file = openSync(path, 'a+', 0o600);
   const deadline = Date.now() + LOCK_WAIT_MS;
-  while (callLibc('flock', [file, LOCK_EXCLUSIVE_NOW]) !== 0) {
+  while (!lockFile(file)) {
     if (Date.now() >= deadline) {
       const holder = readFileSync(path, 'utf8').trim();
       throw new Fault(
@@ -131,16 +114,8 @@ function checkPort(name: string, port: number, host: string): Promise<void> {
  * order to stop. Not standard input, which Node makes a socket, and sockets cannot be opened by path.
  */
 function createHold(): { path: string; release: () => void } {
-  const ends = Buffer.alloc(8);
-  if (load({ library: 'libc', funcName: 'pipe', retType: DataType.I32, paramsType: [DataType.U8Array], paramsValue: [ends] }) !== 0)
-    throw new Fault('library_unusable', 'no pipe can be made: too many open files');
-  const [readEnd, writeEnd] = [ends.readInt32LE(0), ends.readInt32LE(4)];
+  const { readEnd, writeEnd } = createPipe();
   return { path: `/dev/fd/${readEnd}`, release: () => closeSync(writeEnd) };
-}
-
-function callLibc(name: string, integers: readonly number[]): number {
-  const paramsType = integers.map(() => DataType.I32);
-  return load({ library: 'libc', funcName: name, retType: DataType.I32, paramsType, paramsValue: [...integers] });
 }
 
 /** Ends when the engine does. Its result is a pointer that says nothing here: errors go to its log. */
@@ -163,14 +138,12 @@ function report(fault: Fault): Promise<void> {
   });
 }
 
-if (import.meta.main) {
-  try {
-    process.exitCode = await main(JSON.parse(process.argv[2] ?? '') as ServerOrders);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    await report(error);
-    process.exitCode = EXIT_FAULT;
-  }
-  // The channel to the parent, the engine's threads and static state would all keep the process.
-  process.exit();
+try {
+  process.exitCode = await main(JSON.parse(process.argv[2] ?? '') as ServerOrders);
+} catch (error) {
+  if (!(error instanceof Fault)) throw error;
+  await report(error);
+  process.exitCode = SERVER_EXIT.fault;
 }
+// The channel to the parent and the engine's threads would keep the process.
+process.exit();

@@ -1,6 +1,6 @@
 /**
- * Runs one SELECT for the console: always with bound parameters, with limits on time, rows and
- * memory, and cancelled when `signal` says that nobody waits for the answer any more.
+ * Runs one SELECT for the console: always with bound parameters, with limits on time and
+ * rows, and cancelled when `signal` says that nobody waits for the answer any more.
  * Gives the rows, or throws a ReadError that says in a person's words what to do.
  */
 import { type ClickHouseClient, ClickHouseError } from '@clickhouse/client';
@@ -10,17 +10,22 @@ import type { ErrorAnswer } from './api-types.ts';
 export type Read = <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Row[]>;
 
 const QUERY_SECONDS_MAX = 15;
+const ROWS_READ_MAX = 1_000_000_000;
 
-/** https://clickhouse.com/docs/operations/settings/query-complexity */
+/**
+ * https://clickhouse.com/docs/operations/settings/query-complexity
+ * Memory is left to the user's profile: it knows the machine, and may forbid to ask for more.
+ */
 const LIMITS = {
   max_execution_time: QUERY_SECONDS_MAX,
   timeout_overflow_mode: 'throw',
   max_result_rows: '20000',
   result_overflow_mode: 'throw',
-  max_rows_to_read: '2000000000',
-  max_memory_usage: String(1024 ** 3),
+  max_rows_to_read: String(ROWS_READ_MAX),
   // Otherwise a query whose browser is gone runs on to its end.
   cancel_http_readonly_queries_on_client_close: 1,
+  // `sum(cost_usd) AS cost_usd` names its result like the column without shadowing it.
+  prefer_column_name_to_alias: 1,
   output_format_json_quote_64bit_integers: 0,
   output_format_json_quote_decimals: 1,
   output_format_json_quote_denormals: 0,
@@ -77,6 +82,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     "ClickHouse refuses the console's user. Check clickhouse.readUsername and clickhouse.readPassword.",
   ],
   ACCESS_DENIED: [503, 'clickhouse_unavailable', "The console's ClickHouse user may not read database %s. Grant it SELECT."],
+  SETTING_CONSTRAINT_VIOLATION: [
+    503,
+    'clickhouse_unavailable',
+    `The console's ClickHouse user must be allowed max_execution_time = ${QUERY_SECONDS_MAX} and max_rows_to_read = ${ROWS_READ_MAX}: widen its constraints.`,
+  ],
   READONLY: [
     503,
     'clickhouse_unavailable',

@@ -6,11 +6,10 @@
  */
 import { parseJson } from '../framing/json.ts';
 import { foldMessage, readMessage } from './anthropic.ts';
-import { readConverseUsage } from './bedrock.ts';
 import { readCohereText } from './cohere.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
 import type { ContentKind, Endpoint, Reading, StreamEvent } from './provider.ts';
-import { count, fields, list, setText, setUsage, sum, text, usageOf } from './values.ts';
+import { count, fields, isFields, list, setText, setUsage, sum, text, usageOf } from './values.ts';
 
 const METRICS = 'amazon-bedrock-invocationMetrics';
 const chatCompletions = OPENAI_ENDPOINTS[0] as Endpoint;
@@ -47,7 +46,10 @@ export function foldInvoked(reading: Reading, event: StreamEvent): ContentKind |
   else if (isNovaEvent(body)) kind = foldNova(reading, body);
   else {
     readInvoked(body, reading);
-    kind = text(body['generation']) !== '' || text(body['outputText']) !== '' || text(body['text']) !== '' || hasOutput(body) ? 'answer' : undefined;
+    kind =
+      text(body['generation']) !== '' || text(body['outputText']) !== '' || text(body['text']) !== '' || hasOutput(body)
+        ? 'answer'
+        : undefined;
     setText(reading, 'finish_reason', body['completionReason']);
   }
   if (body[METRICS] !== undefined) {
@@ -71,6 +73,25 @@ function readMetrics(reading: Reading, metrics: unknown): void {
   const { inputTokenCount, outputTokenCount, cacheReadInputTokenCount, cacheWriteInputTokenCount } = counts;
   const usage = { cacheReadInputTokenCount, cacheWriteInputTokenCount, inputTokens: inputTokenCount, outputTokens: outputTokenCount };
   readConverseUsage(reading, Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== undefined)));
+}
+
+export function readConverseUsage(reading: Reading, raw: unknown): void {
+  if (!isFields(raw)) return;
+  const input = count(raw['inputTokens']);
+  const cacheRead = count(raw['cacheReadInputTokens'] ?? raw['cacheReadInputTokenCount']);
+  const cacheWrite = count(raw['cacheWriteInputTokens'] ?? raw['cacheWriteInputTokenCount']);
+  const usage = usageOf({
+    input_tokens: input === null ? null : sum(input, cacheRead, cacheWrite),
+    output_tokens: count(raw['outputTokens']),
+    cache_read_tokens: cacheRead,
+    cache_write_tokens: cacheWrite,
+    cache_write_1h_tokens: sum(...list(raw['cacheDetails']).map(writtenFor1h)),
+  });
+  setUsage(reading, usage, raw);
+}
+
+function writtenFor1h(detail: unknown): number | null {
+  return fields(detail)['ttl'] === '1h' ? count(fields(detail)['inputTokens']) : null;
 }
 
 function readLlama(body: unknown, reading: Reading): void {

@@ -6,49 +6,16 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
-import { foldInvoked, readInvoked } from './bedrock-bodies.ts';
+import { foldInvoked, readConverseUsage, readInvoked } from './bedrock-bodies.ts';
 import { OPENAI_ENDPOINTS, OPENAI_LAST_ENDPOINTS } from './openai.ts';
 import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent } from './provider.ts';
-import {
-  count,
-  decodeSegment,
-  type Fields,
-  fields,
-  isFields,
-  list,
-  plainEndpoint,
-  readErrorBody,
-  setText,
-  setUsage,
-  sum,
-  text,
-  usageOf,
-} from './values.ts';
+import { count, decodeSegment, type Fields, fields, isFields, plainEndpoint, readErrorBody, setText, text } from './values.ts';
 
 /** AWS names its exceptions without a suffix in the stream and with one in the header. */
 const EXCEPTION = /Exception$/i;
 
 function requestOf(stream: boolean): (body: unknown, match: RegExpExecArray) => RequestFacts {
   return (_body, match) => ({ model: decodeSegment(match.groups?.['model']), stream });
-}
-
-export function readConverseUsage(reading: Reading, raw: unknown): void {
-  if (!isFields(raw)) return;
-  const input = count(raw['inputTokens']);
-  const cacheRead = count(raw['cacheReadInputTokens'] ?? raw['cacheReadInputTokenCount']);
-  const cacheWrite = count(raw['cacheWriteInputTokens'] ?? raw['cacheWriteInputTokenCount']);
-  const usage = usageOf({
-    input_tokens: input === null ? null : sum(input, cacheRead, cacheWrite),
-    output_tokens: count(raw['outputTokens']),
-    cache_read_tokens: cacheRead,
-    cache_write_tokens: cacheWrite,
-    cache_write_1h_tokens: sum(...list(raw['cacheDetails']).map(writtenFor1h)),
-  });
-  setUsage(reading, usage, raw);
-}
-
-function writtenFor1h(detail: unknown): number | null {
-  return fields(detail)['ttl'] === '1h' ? count(fields(detail)['inputTokens']) : null;
 }
 
 function readConverse(body: unknown, reading: Reading): void {
@@ -111,11 +78,11 @@ const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   headers: readCountHeaders,
 };
 
-/** A model id may hold unescaped colons and, in an ARN, escaped or bare slashes. */
-const on = (action: string, model = '.+'): RegExp => new RegExp(`\\/model\\/(?<model>${model})\\/${action}\\/?$`);
+/** A model id may hold unescaped colons and, in an ARN, escaped or bare slashes (its length is 2,048 at most). */
+const on = (action: string, model = '.{1,2048}'): RegExp => new RegExp(`\\/model\\/(?<model>${model})\\/${action}\\/?$`);
 const converse = { framing: 'aws-event-stream', response: readConverse, fold: foldConverse } as const;
-const EMBEDDING_MODEL = '.*embed.*';
-const IMAGE_MODEL = '.*(?:titan-image|nova-canvas|stability\\.).*';
+const EMBEDDING_MODEL = '.{0,256}embed.{0,256}';
+const IMAGE_MODEL = '.{0,256}(?:titan-image|nova-canvas|stability\\.).{0,256}';
 
 export const bedrock: Dialect = {
   name: 'bedrock',
@@ -124,7 +91,7 @@ export const bedrock: Dialect = {
     { ...converse, request: requestOf(true), method: 'POST', path: on('converse-stream'), operation: 'chat' },
     { ...invoke, method: 'POST', path: on('invoke', EMBEDDING_MODEL), operation: 'embeddings' },
     { ...invoke, method: 'POST', path: on('invoke', IMAGE_MODEL), operation: 'image_generation' },
-    { ...invoke, method: 'POST', path: on('invoke', '.*rerank.*'), operation: 'rerank' },
+    { ...invoke, method: 'POST', path: on('invoke', '.{0,256}rerank.{0,256}'), operation: 'rerank' },
     { ...invoke, method: 'POST', path: on('invoke'), operation: 'chat' },
     { ...invoke, request: requestOf(true), method: 'POST', path: on('invoke-with-response-stream'), operation: 'chat' },
     { ...plainEndpoint('POST', on('count-tokens'), 'count_tokens'), request: requestOf(false) },

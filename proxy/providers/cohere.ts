@@ -85,7 +85,7 @@ const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...chat, re
 export const cohere: Dialect = {
   name: 'cohere',
   endpoints: [
-    ...endpointsOf(chat, [[/^(?!.*\/compatibility\/).*\/v2\/chat\/?$/, 'chat']]),
+    ...endpointsOf(chat, [[/\/v2\/chat\/?$/, 'chat']]),
     ...endpointsOf({ ...chat, framing: 'ndjson' }, [
       [/\/v1\/chat\/?$/, 'chat'],
       [/\/generate\/?$/, 'text_completion'],

@@ -140,9 +140,9 @@ export const GEMINI_ENDPOINTS: readonly Endpoint[] = (
     [on('streamGenerateContent'), 'chat', stream],
     [on('(?:embedContent|batchEmbedContents|embedText)'), 'embeddings', embedding],
     [on('(?:countTokens|computeTokens)'), 'count_tokens', modelOnly],
-    [on('predict', '[^/:]*(?:embedding|gecko)[^/:]*'), 'embeddings', prediction],
-    [on('predict', '[^/:]*imagen[^/:]*'), 'image_generation', modelOnly],
-    [on('predictLongRunning', '[^/:]*veo[^/:]*'), 'video_generation', modelOnly],
+    [on('predict', '[^/:]{0,256}(?:embedding|gecko)[^/:]{0,256}'), 'embeddings', prediction],
+    [on('predict', '[^/:]{0,256}imagen[^/:]{0,256}'), 'image_generation', modelOnly],
+    [on('predictLongRunning', '[^/:]{0,256}veo[^/:]{0,256}'), 'video_generation', modelOnly],
     [on('(?:batchGenerateContent|asyncBatchEmbedContent)'), 'batch', modelOnly],
     [on('[A-Za-z]+'), 'other', content],
   ] as const

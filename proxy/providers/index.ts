@@ -4,13 +4,16 @@
  * `provider` is OpenTelemetry's `gen_ai.provider.name` where it has one, else the upstream's name.
  * https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/#gen-ai-provider-name
  */
-import { anthropic } from './anthropic.ts';
+import { anthropic as messages } from './anthropic.ts';
 import { bedrock } from './bedrock.ts';
 import { cohere } from './cohere.ts';
 import { gemini } from './gemini.ts';
 import { ollama } from './ollama.ts';
-import { openai } from './openai.ts';
+import { OPENAI_ENDPOINTS, openai } from './openai.ts';
 import type { Dialect, Upstream } from './provider.ts';
+
+/** Anthropic answers OpenAI's format too: https://docs.claude.com/en/api/openai-sdk */
+const anthropic: Dialect = { ...messages, endpoints: [...messages.endpoints, ...OPENAI_ENDPOINTS] };
 
 export const DIALECTS: Readonly<Record<string, Dialect>> = { openai, anthropic, gemini, bedrock, cohere, ollama };
 

@@ -6,7 +6,20 @@
 import type { GatewayError } from '../../contract/errors.ts';
 import { openai } from './openai.ts';
 import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
-import { count, endpointsOf, fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, setUsage, text, usageOf } from './values.ts';
+import {
+  count,
+  endpointsOf,
+  fields,
+  isFields,
+  list,
+  plainEndpoint,
+  readErrorBody,
+  requestFacts,
+  setText,
+  setUsage,
+  text,
+  usageOf,
+} from './values.ts';
 
 const USAGE_FIELDS = ['prompt_eval_count', 'eval_count'] as const;
 

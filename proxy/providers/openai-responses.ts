@@ -53,7 +53,13 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
   if (END_EVENTS.has(type)) reading.ended = true;
   // The documented event has code and message at its top; the service also nests them in `error`.
   if (type === 'error' || isFields(data['error'])) reading.error = readErrorBody(data) ?? { type: 'error', message: '' };
+  if (type === 'response.output_item.done') return itemContent(text(fields(data['item'])['type']));
   return Object.hasOwn(CONTENT_EVENTS, type) && data['delta'] !== '' ? CONTENT_EVENTS[type] : undefined;
+}
+
+/** Items that come whole, such as a tool's call; reasoning and messages have had their deltas. */
+function itemContent(type: string): ContentKind | undefined {
+  return type.endsWith('_call') ? 'answer' : undefined;
 }
 
 export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [

@@ -184,7 +184,7 @@ export const OPENAI_LAST_ENDPOINTS: readonly Endpoint[] = [
   plainEndpoint('POST', /\/files\/?$/, 'file_upload'),
   plainEndpoint('POST', /\/batches\/?$/, 'batch'),
   // Whatever else is asked of a model here names it, and its usage, in the same way.
-  { ...typed, method: 'POST', path: /\/v\d+[^/]*\/[a-z]/, operation: 'other' },
+  { ...typed, method: 'POST', path: /\/v\d[^/]*\/[a-z]/, operation: 'other' },
 ];
 
 /** https://platform.openai.com/docs/guides/error-codes */

@@ -2,8 +2,9 @@
  * The page: header, the view that the address asks for, and one open call beside it.
  * While Glassway has never seen a call it shows how to send one, and becomes the dashboard by itself.
  */
-import { html, useEffect, useState, type VNode } from '../vendor/preact.js';
+
 import type { FacetsAnswer, StatusAnswer } from '../api-types.ts';
+import { html, useEffect, useState, type VNode } from '../vendor/preact.js';
 import { CallPanel } from './call-panel.ts';
 import { CallsView } from './calls.ts';
 import { Connect } from './connect.ts';

@@ -1,6 +1,7 @@
 /** What each chart of the overview draws: the API's series as ECharts options. Pure. */
-import type { EChartsOption } from '../vendor/echarts.js';
+
 import type { SeriesAnswer } from '../api-types.ts';
+import type { EChartsOption } from '../vendor/echarts.js';
 import type { BuildOption, Palette } from './chart.ts';
 import { formatBucket, formatCost, formatCount, formatDuration, formatWhole } from './format.ts';
 import { OUTCOME_LABELS, outcomeLabel } from './parts.ts';
@@ -31,9 +32,9 @@ export const outcomesOption: BuildOption = (data, palette, narrow) => {
 
 export const latencyOption: BuildOption = (data, palette, narrow) => {
   const lines = [
-    ['p95', data.duration_p95_ms, palette.categories[4]],
+    ['p95', data.duration_p95_ms, category(palette, 4)],
     ['p50', data.duration_p50_ms, palette.accent],
-    ['first token p50', data.ttft_p50_ms, palette.categories[3]],
+    ['first token p50', data.ttft_p50_ms, category(palette, 3)],
   ] as const;
   return {
     ...frame(data, palette, narrow, formatDuration, formatDuration),
@@ -42,7 +43,9 @@ export const latencyOption: BuildOption = (data, palette, narrow) => {
       name,
       data: [...values],
       // A value between two silent buckets would otherwise not be seen at all.
-      showSymbol: values.some((value, index) => value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null),
+      showSymbol: values.some(
+        (value, index) => value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null,
+      ),
       symbol: 'circle',
       symbolSize: 4,
       connectNulls: false,
@@ -60,11 +63,15 @@ export const costOption: BuildOption = (data, palette, narrow) => ({
     stack: 'cost',
     name: name === '' ? 'other' : name,
     data: [...cost_usd],
-    itemStyle: { color: name === '' ? palette.muted : palette.categories[index % palette.categories.length] },
+    itemStyle: { color: name === '' ? palette.muted : category(palette, index) },
     barCategoryGap: '22%',
     emphasis: { disabled: true },
   })),
 });
+
+function category(palette: Palette, index: number): string {
+  return palette.categories[index % palette.categories.length] ?? palette.accent;
+}
 
 type Format = (value: number | null) => string;
 
@@ -75,7 +82,19 @@ function frame(data: SeriesAnswer, palette: Palette, narrow: boolean, formatAxis
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 8, right: 10, top: 12, bottom: 30, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
-    legend: { type: 'scroll', bottom: 0, left: 0, itemWidth: 9, itemHeight: 9, itemGap: 12, icon: 'roundRect', textStyle: { color: palette.muted, fontSize: 11 }, pageTextStyle: { color: palette.muted }, pageIconColor: palette.muted, pageIconSize: 10 },
+    legend: {
+      type: 'scroll',
+      bottom: 0,
+      left: 0,
+      itemWidth: 9,
+      itemHeight: 9,
+      itemGap: 12,
+      icon: 'roundRect',
+      textStyle: { color: palette.muted, fontSize: 11 },
+      pageTextStyle: { color: palette.muted },
+      pageIconColor: palette.muted,
+      pageIconSize: 10,
+    },
     xAxis: {
       type: 'category',
       data: data.times.map((time) => formatBucket(time, data.bucket_seconds)),
@@ -94,6 +113,10 @@ function frame(data: SeriesAnswer, palette: Palette, narrow: boolean, formatAxis
       confine: true,
       transitionDuration: 0,
       className: 'chart-tip',
+      backgroundColor: palette.raised,
+      borderColor: palette.pointer,
+      borderWidth: 1,
+      textStyle: { color: palette.text, fontSize: 12 },
       axisPointer: { type: 'line', lineStyle: { color: palette.muted, type: 'solid', width: 1, opacity: 0.5 } },
       formatter: (points: unknown) => tooltip(points as readonly TooltipPoint[], data, formatValue),
     },

@@ -2,9 +2,10 @@
  * One chart. The library comes after the page's first paint; until then, and while there are no data,
  * the place is kept. Takes the data and a function that turns them into an ECharts option for a palette.
  */
-import { html, useEffect, useRef, useState, type VNode } from '../vendor/preact.js';
-import type { ECharts, EChartsOption } from '../vendor/echarts.js';
+
 import type { SeriesAnswer } from '../api-types.ts';
+import type { ECharts, EChartsOption } from '../vendor/echarts.js';
+import { html, useEffect, useRef, useState, type VNode } from '../vendor/preact.js';
 import { OUTCOME_LABELS } from './parts.ts';
 
 /** Colours as the style sheet defines them, read anew whenever the theme changes. */
@@ -14,6 +15,7 @@ export interface Palette {
   readonly grid: string;
   readonly accent: string;
   readonly pointer: string;
+  readonly raised: string;
   readonly categories: readonly string[];
   readonly tone: (outcome: string) => string;
 }
@@ -100,7 +102,11 @@ export function Chart({ data, build, label, onZoom }: ChartProps): VNode {
   </div>`;
 }
 
-const BRUSH = { xAxisIndex: 0, toolbox: [], brushStyle: { color: 'rgba(20,184,166,0.15)', borderColor: 'rgba(20,184,166,0.6)', borderWidth: 1 } };
+const BRUSH = {
+  xAxisIndex: 0,
+  toolbox: [],
+  brushStyle: { color: 'rgba(20,184,166,0.15)', borderColor: 'rgba(20,184,166,0.6)', borderWidth: 1 },
+};
 
 function brushedTimes(event: unknown, data: SeriesAnswer | undefined): [number, number] | undefined {
   const areas = (event as { areas?: readonly { coordRange?: readonly number[] }[] }).areas;
@@ -113,16 +119,25 @@ function brushedTimes(event: unknown, data: SeriesAnswer | undefined): [number, 
   return [from, to + data.bucket_seconds];
 }
 
+/** The style sheet's colours depend on the theme; only an element's own colour is ever resolved, hence the probe. */
 function readPalette(): Palette {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name: string): string => style.getPropertyValue(name).trim();
-  return {
+  const probe = document.createElement('span');
+  document.body.append(probe);
+  const read = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const tones = new Map(Object.values(OUTCOME_LABELS).map(({ tone }) => [tone, read(`--tone-${tone}`)]));
+  const palette: Palette = {
     text: read('--text'),
     muted: read('--muted'),
     grid: read('--line-soft'),
     accent: read('--accent'),
     pointer: read('--line'),
+    raised: read('--raised'),
     categories: Array.from({ length: CATEGORY_COUNT }, (_, index) => read(`--category-${index + 1}`)),
-    tone: (outcome) => read(`--tone-${OUTCOME_LABELS[outcome]?.tone ?? 'quiet'}`),
+    tone: (outcome) => tones.get(OUTCOME_LABELS[outcome]?.tone ?? '') ?? palette.muted,
   };
+  probe.remove();
+  return palette;
 }

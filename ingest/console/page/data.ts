@@ -2,8 +2,9 @@
  * Reads the API for a component: keeps the last answer while the next one is on its way, cancels what
  * nobody waits for, tries again by itself after a failure, and stands still while the tab is hidden.
  */
-import { useEffect, useState } from '../vendor/preact.js';
+
 import type { ErrorAnswer } from '../api-types.ts';
+import { useEffect, useState } from '../vendor/preact.js';
 
 export interface LoadError {
   readonly code: ErrorAnswer['error']['code'] | 'console_unreachable';
@@ -28,7 +29,10 @@ export async function load<T>(path: string, signal: AbortSignal): Promise<T> {
     response = await fetch(path, { signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS_MAX)]), credentials: 'same-origin' });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw { code: 'console_unreachable', message: 'Glassway does not answer. Is it still running? Start it with: npm start' } satisfies LoadError;
+    throw {
+      code: 'console_unreachable',
+      message: 'Glassway does not answer. Is it still running? Start it with: npm start',
+    } satisfies LoadError;
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body as T;

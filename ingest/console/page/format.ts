@@ -10,13 +10,13 @@ const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 export function formatCount(value: number | null): string {
   if (value === null) return UNKNOWN;
   if (Math.abs(value) < 10_000) return whole.format(value);
+  // 999,950 would be written 1000k: it belongs to the next size.
   for (const [size, suffix] of [
     [1e12, 'T'],
     [1e9, 'B'],
     [1e6, 'M'],
     [1e3, 'k'],
   ] as const)
-    // 999,950 would be written 1000k: it belongs to the next size.
     if (Math.abs(value) >= size * 0.9995) return `${digits(value / size, 3)}${suffix}`;
   return whole.format(value);
 }

@@ -1,10 +1,11 @@
 /** The bar on top: name, views, project filter, time range, refresh and theme. */
-import { html, useState, type VNode } from '../vendor/preact.js';
+
 import type { FacetsAnswer } from '../api-types.ts';
+import { html, useState, type VNode } from '../vendor/preact.js';
 import { formatRange } from './format.ts';
 import { plainClick, useDismiss } from './parts.ts';
 import { Picker } from './picker.ts';
-import { type Change, formatState, type PageState, REFRESH_SECONDS, type Refresh, type View, VIEWS, withFilter } from './url-state.ts';
+import { type Change, formatState, type PageState, REFRESH_SECONDS, type Refresh, VIEWS, type View, withFilter } from './url-state.ts';
 
 const VIEW_LABELS: Readonly<Record<View, string>> = { overview: 'Overview', calls: 'Calls', connect: 'Connect' };
 const PRESETS = ['15m', '1h', '6h', '24h', '7d', '30d'];
@@ -27,7 +28,9 @@ export function Header({ state, change, facets, empty, failed }: HeaderProps): V
       </a>
       <nav aria-label="Views">
         ${(empty ? [] : VIEWS).map(
-          (view) => html`<a key=${view} href=${formatState({ ...state, view, call: '', at: '' })} aria-current=${state.view === view ? 'page' : undefined}
+          (
+            view,
+          ) => html`<a key=${view} href=${formatState({ ...state, view, call: '', at: '' })} aria-current=${state.view === view ? 'page' : undefined}
             onClick=${(event: MouseEvent) => plainClick(event, () => change({ view, call: '', at: '' }))}>${VIEW_LABELS[view]}</a>`,
         )}
       </nav>
@@ -64,10 +67,13 @@ function RangePicker({ state, change }: Pick<HeaderProps, 'state' | 'change'>): 
       <div class="picker" ref=${ref}>
         <button type="button" class="segment" aria-pressed=${state.from !== ''} aria-expanded=${open} aria-haspopup="dialog" onClick=${() => setOpen(!open)}>
           ${state.from === '' ? 'Custom' : formatRange(state.from, state.to)}</button>
-        ${open && html`<${CustomRange} state=${state} apply=${(from: string, to: string) => {
-          setOpen(false);
-          change({ range: '', from, to });
-        }} />`}
+        ${
+          open &&
+          html`<${CustomRange} state=${state} apply=${(from: string, to: string) => {
+            setOpen(false);
+            change({ range: '', from, to });
+          }} />`
+        }
       </div>
     </div>`;
 }

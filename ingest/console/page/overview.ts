@@ -1,6 +1,7 @@
 /** The overview: figures of the period against the one before, three charts, and the projects. */
-import { html, type VNode } from '../vendor/preact.js';
+
 import type { OverviewAnswer, SeriesAnswer } from '../api-types.ts';
+import { html, type VNode } from '../vendor/preact.js';
 import { Chart } from './chart.ts';
 import { costOption, latencyOption, outcomesOption } from './chart-options.ts';
 import { useLoaded } from './data.ts';
@@ -52,7 +53,8 @@ function Charts({ series, state, change }: { series: SeriesAnswer | undefined; s
       <header><h2>${title}</h2><span class="muted small">${bucket}</span>${tools}</header>
       <${Chart} data=${series} build=${build} label=${`${title}. ${summary}`} onZoom=${zoom} />
     </section>`;
-  const sum = (values: readonly (number | null)[] | undefined): number => (values ?? []).reduce<number>((total, value) => total + (value ?? 0), 0);
+  const sum = (values: readonly (number | null)[] | undefined): number =>
+    (values ?? []).reduce<number>((total, value) => total + (value ?? 0), 0);
   const top = (values: readonly (number | null)[] | undefined): number | null => {
     const known = (values ?? []).filter((value) => value !== null);
     return known.length === 0 ? null : Math.max(...known);

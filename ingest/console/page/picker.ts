@@ -1,6 +1,7 @@
 /** A button that opens a list of values to tick, with a search field once the list is long. */
-import { html, useState, type VNode } from '../vendor/preact.js';
+
 import type { FacetValue } from '../api-types.ts';
+import { html, useState, type VNode } from '../vendor/preact.js';
 import { formatCount } from './format.ts';
 import { useDismiss } from './parts.ts';
 
@@ -39,7 +40,9 @@ export function Picker({ label, all, values, chosen, onChange, show = (value) =>
           ${options.length >= SEARCH_FROM_VALUES && html`<input class="field" type="search" placeholder="Search" aria-label=${`Search ${label.toLowerCase()}`} value=${search} onInput=${(event: { currentTarget: HTMLInputElement }) => setSearch(event.currentTarget.value)} />`}
           <ul class="options">
             ${shown.map(
-              (option) => html`<li key=${option.value}><label><input type="checkbox" checked=${chosen.includes(option.value)} onChange=${() => toggle(option.value)} />
+              (
+                option,
+              ) => html`<li key=${option.value}><label><input type="checkbox" checked=${chosen.includes(option.value)} onChange=${() => toggle(option.value)} />
                 <span class="ellipsis">${show(option.value)}</span><span class="num muted">${formatCount(option.calls)}</span></label></li>`,
             )}
             ${shown.length === 0 && html`<li class="muted none">Nothing here</li>`}

@@ -1,6 +1,7 @@
 /** The projects of the period, sortable; a click on one filters everything by it. */
-import { html, type VNode } from '../vendor/preact.js';
+
 import type { OverviewAnswer, ProjectSummary } from '../api-types.ts';
+import { html, type VNode } from '../vendor/preact.js';
 import { formatCost, formatCount, formatDuration, formatPercent, formatWhole, share } from './format.ts';
 import { plainClick } from './parts.ts';
 import { describeUnknownCost } from './tiles.ts';
@@ -37,7 +38,15 @@ function errorCell(project: ProjectSummary): VNode {
   return html`<span class=${rate >= BAD_RATE ? 'rate bad' : rate >= WARN_RATE ? 'rate warn' : 'rate'}>${formatPercent(rate)}</span>`;
 }
 
-export function ProjectsTable({ overview, state, change }: { overview: OverviewAnswer | undefined; state: PageState; change: Change }): VNode {
+export function ProjectsTable({
+  overview,
+  state,
+  change,
+}: {
+  overview: OverviewAnswer | undefined;
+  state: PageState;
+  change: Change;
+}): VNode {
   const rows = sortProjects(overview?.projects ?? [], state.sort, state.ascending);
   const most = Math.max(1, ...rows.map((row) => row.calls));
   const sortBy = (sort: Sort): void => change({ sort, ascending: state.sort === sort ? !state.ascending : sort === 'project' }, 'replace');

@@ -1,6 +1,7 @@
 /** The figures on top: each with its change against the preceding period and its course as a small line. */
-import { html, type VNode } from '../vendor/preact.js';
+
 import type { OverviewAnswer, SeriesAnswer, Summary } from '../api-types.ts';
+import { html, type VNode } from '../vendor/preact.js';
 import { formatChange, formatCost, formatCount, formatDuration, formatPercent, formatWhole, share } from './format.ts';
 
 interface Tile {
@@ -63,7 +64,8 @@ const TILES: readonly Tile[] = [
   {
     label: 'Tokens',
     hint: 'Input and output tokens as the providers report them',
-    measure: (sums) => (sums.input_tokens === null && sums.output_tokens === null ? null : (sums.input_tokens ?? 0) + (sums.output_tokens ?? 0)),
+    measure: (sums) =>
+      sums.input_tokens === null && sums.output_tokens === null ? null : (sums.input_tokens ?? 0) + (sums.output_tokens ?? 0),
     format: formatCount,
     note: (sums) => `${formatCount(sums.input_tokens)} in · ${formatCount(sums.output_tokens)} out`,
     course: (series) => series.input_tokens.map((input, index) => (input === null ? null : input + (series.output_tokens[index] ?? 0))),
@@ -94,7 +96,15 @@ export function Tiles({ overview, series }: { overview: OverviewAnswer | undefin
   </section>`;
 }
 
-function TileView({ tile, overview, series }: { tile: Tile; overview: OverviewAnswer | undefined; series: SeriesAnswer | undefined }): VNode {
+function TileView({
+  tile,
+  overview,
+  series,
+}: {
+  tile: Tile;
+  overview: OverviewAnswer | undefined;
+  series: SeriesAnswer | undefined;
+}): VNode {
   if (!overview)
     return html`<div class="card tile"><h3>${tile.label}</h3><p class="value"><span class="bone"></span></p><p class="note">${' '}</p></div>`;
   const value = tile.measure(overview.total);

@@ -1,0 +1,140 @@
+/**
+ * Starts and stops the ingest service: clients, migrations in the background, the HTTP server.
+ * Takes the settings; gives the address once it listens. Ready only when its tables are there (`/readyz`);
+ * before that batches are refused with `Retry-After`. Stateless: it may be killed at any moment.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import type { Settings } from '../contract/config.ts';
+import { createApp } from './app.ts';
+import { WorkBudget } from './budget.ts';
+import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
+import { createConsole } from './console/index.ts';
+import { type Log, logToStderr } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { migrate } from './migrate.ts';
+import { startReadiness } from './readiness.ts';
+import { createWriter } from './write.ts';
+
+export interface IngestOptions {
+  readonly version: string;
+  readonly log?: Log;
+}
+
+export interface Ingest {
+  readonly url: string;
+  /** Takes no more batches, lets those in work finish (bounded by `timeouts.drainMs`), closes everything. */
+  stop(): Promise<void>;
+}
+
+const INSERT_MS_MAX = 60_000;
+const QUERY_MS_MAX = 60_000;
+/** A batch that takes longer to arrive is no batch. */
+const REQUEST_MS_MAX = 60_000;
+/** Inserts that run at once; ClickHouse makes one part of each, so that more of them would only make it merge more. */
+const INSERTS_AT_ONCE_MAX = 8;
+const READS_AT_ONCE_MAX = 16;
+
+/**
+ * @throws ConfigError without a ClickHouse, or Error when the address cannot be listened on
+ */
+export async function startIngest(settings: Settings, options: IngestOptions): Promise<Ingest> {
+  const config = ingestConfig(settings);
+  const log = options.log ?? logToStderr;
+  const writer = connect(config.writer, `glassway-ingest/${options.version}`, INSERT_MS_MAX, INSERTS_AT_ONCE_MAX);
+  const reader = connect(config.reader, `glassway-console/${options.version}`, QUERY_MS_MAX, READS_AT_ONCE_MAX);
+  const budget = new WorkBudget();
+  let stopping = false;
+
+  const readiness = startReadiness({
+    migrate: () => migrateTables(writer, config, log),
+    ping: async () => {
+      const answer = await writer.ping({ select: true });
+      if (!answer.success) throw answer.error;
+    },
+    log,
+  });
+  const metrics = createMetrics({ workBytes: () => budget.bytes, isReady: readiness.isMigrated });
+  const app = createApp({
+    write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted, log }),
+    readiness,
+    budget,
+    metrics,
+    isStopping: () => stopping,
+    log,
+    console: createConsole({ reader, database: config.database, version: options.version, proxyUrl: config.proxyUrl }),
+  });
+  const server = createServer({ requestTimeout: REQUEST_MS_MAX }, app);
+  const release = async (): Promise<void> => {
+    // Closing the client is what ends a migration that hangs.
+    await Promise.all([readiness.stop(), writer.close(), reader.close()]);
+  };
+
+  try {
+    await listen(server, config);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await close(server, config.drainMs, log);
+    await release();
+  };
+  return {
+    url: `http://${urlHost(config.host)}:${port}`,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+function connect(login: ClickHouseLogin, application: string, requestMsMax: number, connectionsMax: number): ClickHouseClient {
+  return createClient({
+    ...login,
+    application,
+    request_timeout: requestMsMax,
+    max_open_connections: connectionsMax,
+    // What fails is told by whoever asked, once and in context.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+}
+
+async function migrateTables(client: ClickHouseClient, config: IngestConfig, log: Log): Promise<void> {
+  const { database, callsTtlSeconds, bodiesTtlSeconds } = config;
+  await migrate(client, { database, callsTtlSeconds, bodiesTtlSeconds, log });
+}
+
+function listen(server: Server, { host, port }: IngestConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(listenFault(error, host, port), { cause: error })));
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function listenFault(error: NodeJS.ErrnoException, host: string, port: number): string {
+  const where = `Ingest cannot listen on ${host}:${port}`;
+  if (error.code === 'EADDRINUSE') return `${where}: the port is in use. Set listen.ingest (GLASSWAY_LISTEN_INGEST) to a free one.`;
+  if (error.code === 'EACCES') return `${where}: not allowed. Ports below 1024 need privileges; set listen.ingest to a higher one.`;
+  if (error.code === 'EADDRNOTAVAIL') return `${where}: this machine has no such address. Set listen.host (GLASSWAY_LISTEN_HOST).`;
+  return `${where}: ${error.message}`;
+}
+
+async function close(server: Server, drainMs: number, log: Log): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => {
+    log('warn', `batches still in work after ${drainMs} ms are cut off; their proxies send them again`);
+    server.closeAllConnections();
+  }, drainMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,73 @@
+/**
+ * Ingest's metrics for Prometheus: the entries of INGEST_METRICS, made once, with Node's own beside them.
+ * Gives one function or gauge per entry; never a label value that a caller can make up without limit.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { INGEST_METRICS, type MetricEntry } from '../contract/events.ts';
+
+const INSERT_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Providers come from the proxies' configuration; beyond so many they are counted together. */
+const PROVIDERS_MAX = 100;
+const OTHER_PROVIDER = 'other';
+
+export interface IngestMetrics {
+  readonly contentType: string;
+  /** The exposition text. */
+  expose(): Promise<string>;
+  batchAnswered(status: number): void;
+  batchRefused(code: string): void;
+  records(inserted: number, rejected: number): void;
+  inserted(seconds: number): void;
+  unpriced(provider: string): void;
+}
+
+export interface IngestGauges {
+  readonly workBytes: () => number;
+  readonly isReady: () => boolean;
+}
+
+export function createMetrics(gauges: IngestGauges): IngestMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counter = (entry: MetricEntry) =>
+    new Counter({ name: entry.name, help: entry.help, labelNames: [...entry.labels], registers: [registry] });
+  const gauge = (entry: MetricEntry, read: () => number) =>
+    new Gauge({
+      name: entry.name,
+      help: entry.help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+
+  const batches = counter(INGEST_METRICS.batches);
+  const refused = counter(INGEST_METRICS.batches_refused);
+  const records = counter(INGEST_METRICS.records);
+  const unpriced = counter(INGEST_METRICS.calls_unpriced);
+  const insertSeconds = new Histogram({
+    name: INGEST_METRICS.insert_seconds.name,
+    help: INGEST_METRICS.insert_seconds.help,
+    buckets: INSERT_SECONDS_BUCKETS,
+    registers: [registry],
+  });
+  gauge(INGEST_METRICS.work_bytes, gauges.workBytes);
+  gauge(INGEST_METRICS.ready, () => (gauges.isReady() ? 1 : 0));
+  const providers = new Set<string>();
+
+  return {
+    contentType: registry.contentType,
+    expose: () => registry.metrics(),
+    batchAnswered: (status) => batches.inc({ status: String(status) }),
+    batchRefused: (code) => refused.inc({ code }),
+    records: (inserted, rejected) => {
+      records.inc({ result: 'inserted' }, inserted);
+      records.inc({ result: 'rejected' }, rejected);
+    },
+    inserted: (seconds) => insertSeconds.observe(seconds),
+    unpriced: (provider) => {
+      if (providers.size < PROVIDERS_MAX) providers.add(provider);
+      unpriced.inc({ provider: providers.has(provider) ? provider : OTHER_PROVIDER });
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Makes an error message fit to be stored: secrets out, length bounded. Providers echo credentials,
+ * whole or masked; nothing that looks like one stays. Every pattern is linear in the text's length.
+ */
+
+export const ERROR_MESSAGE_BYTES_MAX = 1024;
+/** Longer texts are cut before the patterns run over them. */
+const READ_CHARS_MAX = 8 * 1024;
+const REDACTED = '[redacted]';
+
+/** Key shapes that announce themselves. A masked echo has asterisks or dots in it. */
+const KEY_SHAPES: readonly RegExp[] = [
+  // OpenAI, Anthropic, Stripe-like, OpenRouter, DeepSeek, Moonshot: sk-…; Groq gsk_…; xAI xai-…; Hugging Face hf_…;
+  // Perplexity pplx-…; Cerebras csk-…; NVIDIA nvapi-…; Replicate r8_…; Fireworks fw_…; Together tgp_v1_…; GitHub gh?_…
+  /\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|nvapi|r8|fw|fpk|tgp|sess|gh[opsur]|github_pat|glpat|xox[abprs])[-_][\w*•…-]+(?:\.+[\w*•…-]+)*/gi,
+  /\bpa-[\w*-]{20,}/g,
+  // Google: API keys, OAuth access tokens.
+  /\bAIza[\w*.-]{4,}/g,
+  /\bya29\.[\w.-]+/g,
+  // AWS: access key ids, Bedrock API keys.
+  /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9*]{8,}/g,
+  /\bABSK[\w+/=*-]{16,}/g,
+  /\bbedrock-api-key-[\w+/=*-]+/g,
+  // JSON web tokens.
+  /\beyJ[\w-]{8,}(?:\.[\w-]+)*/g,
+  // Anything masked: letters around a run of asterisks.
+  /[\w-]*\*{3,}[\w*-]*/g,
+  // Long hexadecimal text.
+  /\b[0-9a-f]{32,}\b/gi,
+];
+const AUTHORIZATION = /\b(bearer|basic)\s{1,4}[\w+/=.~*-]{4,}/gi;
+const NAMED =
+  /\b((?:api|access|secret|subscription|auth)?[-_ ]?(?:key|token|secret|password|signature|credential)s?)((?: provided)?["']?\s{0,3}[:=]\s{0,3}["']?)([\w+/=.*~-]{8,})/gi;
+const OPAQUE = /[A-Za-z0-9+/_-]{40,}/g;
+
+export function cleanMessage(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
+  let clean = text.slice(0, READ_CHARS_MAX).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ' ');
+  clean = clean.replace(AUTHORIZATION, (_all, scheme: string) => `${scheme} ${REDACTED}`);
+  for (const shape of KEY_SHAPES) clean = clean.replace(shape, redactKey);
+  clean = clean.replace(NAMED, (all, name: string, between: string, value: string) =>
+    /[\d*]/.test(value) && value.length >= 12 ? `${name}${between}${REDACTED}` : all,
+  );
+  clean = clean.replace(OPAQUE, (all) => (/\d/.test(all) && /[A-Z]/.test(all) && /[a-z]/.test(all) ? REDACTED : all));
+  return cutUtf8(clean.trim(), ERROR_MESSAGE_BYTES_MAX);
+}
+
+/** Short words with a dash (`sk-learn`) are no keys; those with a digit or a mask are. */
+function redactKey(all: string): string {
+  return all.length >= 20 || /[\d*•…]|\.\./.test(all) ? REDACTED : all;
+}
+
+/** At most `bytesMax` bytes of UTF-8, cut between characters. */
+export function cutUtf8(text: string, bytesMax: number): string {
+  if (text.length * 3 <= bytesMax) return text;
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= bytesMax) return bytes.toString('utf8');
+  let end = bytesMax;
+  while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
+}

@@ -1,0 +1,93 @@
+/**
+ * An embedded ClickHouse for tests: free ports, a folder of its own that goes with it, two clients.
+ * Takes whether to migrate; gives what the tests talk to. Never shares anything with another test file.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
+import { migrate } from '../../ingest/migrate.ts';
+
+export const TEST_DATABASE = 'glassway';
+export const TEST_RETENTION = { callsTtlSeconds: 90 * 86_400, bodiesTtlSeconds: 7 * 86_400 };
+export const TEST_MEMORY_BYTES = 1024 ** 3;
+
+export interface TestClickHouse extends EmbeddedClickHouse {
+  readonly dataDir: string;
+  /** The writer, in the database when there is one. */
+  readonly client: ClickHouseClient;
+  /** The reader, likewise. */
+  readonly readerClient: ClickHouseClient;
+  /** What the server's supervisor logged. */
+  readonly logged: readonly string[];
+  /** Stops the server, closes the clients, removes the folder. */
+  stop(): Promise<void>;
+}
+
+export interface TestClickHouseOptions {
+  /** Creates the tables; otherwise there is not even the database. */
+  readonly migrated?: boolean;
+  readonly database?: string;
+  /** A folder that outlives the server; missing: a temporary one that does not. */
+  readonly dataDir?: string;
+}
+
+export async function startTestClickHouse(options: TestClickHouseOptions = {}): Promise<TestClickHouse> {
+  const { migrated = true, database = TEST_DATABASE } = options;
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'glassway-clickhouse-'));
+  const [httpPort, nativePort] = await freePorts(2);
+  const logged: string[] = [];
+  const server = await startEmbeddedClickHouse({
+    dataDir,
+    host: '127.0.0.1',
+    httpPort: httpPort ?? 0,
+    nativePort: nativePort ?? 0,
+    memoryBytes: TEST_MEMORY_BYTES,
+    database,
+    log: (level, message) => logged.push(`${level}: ${message}`),
+  });
+  // A client whose database does not exist yet gets an error for every statement, CREATE DATABASE included.
+  const inDatabase = migrated ? { database } : {};
+  const client = createClient({ url: server.url, ...server.writer, ...inDatabase });
+  const readerClient = createClient({ url: server.url, ...server.reader, ...inDatabase });
+  const stop = async () => {
+    await Promise.all([client.close(), readerClient.close()]);
+    await server.stop();
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    if (migrated) await migrateServer(server);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { ...server, dataDir, client, readerClient, logged, stop };
+}
+
+async function migrateServer(server: EmbeddedClickHouse): Promise<void> {
+  const client = createClient({ url: server.url, ...server.writer });
+  try {
+    await migrate(client, { database: server.database, ...TEST_RETENTION, log: () => {} });
+  } finally {
+    await client.close();
+  }
+}
+
+/** Ports that nobody listens on, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const probes = await Promise.all(
+    Array.from({ length: count }, () => {
+      const probe = createServer();
+      return new Promise<typeof probe>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', () => resolve(probe)));
+    }),
+  );
+  const ports = probes.map((probe) => {
+    const address = probe.address();
+    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+    return address.port;
+  });
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}

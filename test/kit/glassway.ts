@@ -1,0 +1,155 @@
+/**
+ * A whole Glassway as a user starts it: the real command in a process of its own, on free ports and a
+ * data folder of its own. Gives its addresses and a reader of its rows, and ends what it started.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const READY_MS = 60_000;
+
+export interface Ports {
+  readonly proxy: number;
+  readonly ingest: number;
+  readonly clickhouseHttp: number;
+  readonly clickhouseNative: number;
+  readonly proxyAdmin: number;
+  readonly mockProvider: number;
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(): Promise<Ports> {
+  const servers = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  const [proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider] = ports as [number, number, number, number, number, number];
+  return { proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider };
+}
+
+export interface GlasswayOptions {
+  /** Settings besides `listen`, as in glassway.yaml. */
+  readonly settings?: Record<string, unknown>;
+  readonly env?: Record<string, string>;
+  /** Reuse these, to start again on the same data. */
+  readonly ports?: Ports;
+  readonly dataDir?: string;
+  readonly command?: readonly string[];
+}
+
+export interface RunningGlassway {
+  readonly process: ChildProcess;
+  readonly ports: Ports;
+  readonly dataDir: string;
+  readonly proxyUrl: string;
+  readonly consoleUrl: string;
+  /** Everything it has printed. */
+  output(): string;
+  /** Runs SQL as the read-only user that everybody on the machine has. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  /** Waits until a query gives at least `count` rows. */
+  rows(sql: string, count: number): Promise<Record<string, unknown>[]>;
+  /** Ends it as a terminal would, and gives the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const scratch: string[] = [];
+process.on('exit', () => {
+  for (const dir of scratch) rmSync(dir, { recursive: true, force: true });
+});
+
+export function scratchDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'glassway-test-'));
+  scratch.push(dir);
+  return dir;
+}
+
+/** Starts the command without waiting for anything but its end; for what must fail. */
+export async function runToEnd(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], { cwd: scratchDir(), env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const read = collect(child);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, output: read() };
+}
+
+export async function startGlassway(options: GlasswayOptions = {}): Promise<RunningGlassway> {
+  const ports = options.ports ?? (await freePorts());
+  const dataDir = options.dataDir ?? join(scratchDir(), 'data');
+  const configFile = join(scratchDir(), 'glassway.yaml');
+  // JSON is YAML.
+  writeFileSync(configFile, JSON.stringify({ listen: ports, ...options.settings }));
+  const args = [join(ROOT, 'cli/main.ts'), ...(options.command ?? ['up']), '--config', configFile, '--data', dataDir];
+  const child = spawn(process.execPath, args, { cwd: scratchDir(), env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = collect(child);
+  const consoleUrl = `http://127.0.0.1:${ports.ingest}`;
+  const clickhouseUrl = `http://127.0.0.1:${ports.clickhouseHttp}`;
+  const query = async (sql: string): Promise<Record<string, unknown>[]> => {
+    const answer = await fetch(`${clickhouseUrl}/?database=glassway&default_format=JSONEachRow&output_format_json_quote_64bit_integers=0`, { method: 'POST', body: sql });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text);
+    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const running: RunningGlassway = {
+    process: child,
+    ports,
+    dataDir,
+    proxyUrl: `http://127.0.0.1:${ports.proxy}`,
+    consoleUrl,
+    output,
+    query,
+    rows: (sql, count) => waitFor(`${count} rows of ${sql}`, async () => {
+      const found = await query(sql);
+      return found.length >= count ? found : undefined;
+    }),
+    async stop(signal = 'SIGINT') {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      const [code] = (await exited) as [number | null];
+      return code;
+    },
+  };
+  try {
+    await waitFor('Glassway to be ready', async () => {
+      if (child.exitCode !== null) throw new Error(`glassway ended with ${child.exitCode}:\n${output()}`);
+      return output().includes('Ctrl-C stops everything') ? true : undefined;
+    });
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${output()}`);
+  }
+  return running;
+}
+
+/** Polls until `probe` gives a value; fails with `what` after a minute. */
+export async function waitFor<T>(what: string, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const until_ms = performance.now() + READY_MS;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (performance.now() > until_ms) throw new Error(`waited ${READY_MS / 1_000} s in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      text = (text + chunk.toString('utf8')).slice(-64 * 1024);
+    });
+  return () => text;
+}

@@ -1,0 +1,129 @@
+/**
+ * Providers under a test's control, on loopback: one on node:http that keeps exactly what it was sent, and one
+ * on bare TCP that answers with the very bytes it is told. Close them when done; they close what is open.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server as NetServer, type Socket } from 'node:net';
+
+/** One request as it arrived. */
+export interface SeenRequest {
+  readonly method: string;
+  /** The request target, byte for byte. */
+  readonly url: string;
+  readonly rawHeaders: readonly string[];
+  readonly body: Buffer;
+  readonly rawTrailers: readonly string[];
+}
+
+export interface HttpUpstream {
+  readonly origin: string;
+  readonly port: number;
+  readonly server: Server;
+  /** Requests whose bodies were read to their end. */
+  readonly requests: SeenRequest[];
+  /** TCP connections made to it so far. */
+  readonly connections: () => number;
+  close(): Promise<void>;
+}
+
+export type Answer = (res: ServerResponse, seen: SeenRequest, req: IncomingMessage) => void | Promise<void>;
+
+/** Reads each request whole, keeps it, then has `answer` answer it. */
+export async function startUpstream(answer: Answer): Promise<HttpUpstream> {
+  const requests: SeenRequest[] = [];
+  const upstream = await startHandlerUpstream((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk: Buffer) => chunks.push(chunk));
+    req.on('error', () => {}); // a caller that goes away
+    req.on('end', () => {
+      const seen = {
+        method: req.method ?? '',
+        url: req.url ?? '',
+        rawHeaders: req.rawHeaders,
+        body: Buffer.concat(chunks),
+        rawTrailers: req.rawTrailers,
+      };
+      requests.push(seen);
+      Promise.resolve(answer(res, seen, req)).catch((error: unknown) => res.destroy(error instanceof Error ? error : new Error(String(error))));
+    });
+  });
+  return Object.assign(upstream, { requests });
+}
+
+/** The same with a listener of the test's own, called before the body is read. */
+export async function startHandlerUpstream(listener: RequestListener): Promise<HttpUpstream> {
+  const server = createServer({ maxHeaderSize: 1024 * 1024, requestTimeout: 0 }, listener);
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
+  const port = await listenOnLoopback(server);
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    server,
+    requests: [],
+    connections: () => connections,
+    async close() {
+      server.closeAllConnections();
+      await closeServer(server);
+    },
+  };
+}
+
+export interface RawUpstream {
+  readonly origin: string;
+  readonly port: number;
+  readonly sockets: Set<Socket>;
+  close(): Promise<void>;
+}
+
+/** Bare TCP: `onRequest` is called on each connection once a request's header block is there, with all bytes so far. */
+export async function startRawUpstream(onRequest: (socket: Socket, head: string) => void): Promise<RawUpstream> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {}); // resets are what these tests are about
+    let head = '';
+    const onData = (chunk: Buffer) => {
+      head += chunk.toString('latin1');
+      if (!head.includes('\r\n\r\n')) return;
+      socket.off('data', onData);
+      onRequest(socket, head);
+    };
+    socket.on('data', onData);
+  });
+  const port = await listenOnLoopback(server);
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    sockets,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await closeServer(server);
+    },
+  };
+}
+
+export async function listenOnLoopback(server: NetServer): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port of loopback on which nobody listens. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  const port = await listenOnLoopback(server);
+  await closeServer(server);
+  return port;
+}
+
+export async function closeServer(server: NetServer): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+}
