@@ -35,6 +35,8 @@ interface Coding {
 const SYNC_INPUT_BYTES_MAX = 256 * 1024;
 const SYNC_OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
 const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+/** What a queued write costs beside its bytes: a backlog of tiny chunks must hit the limit too. */
+const WRITE_OVERHEAD_BYTES = 512;
 /** More layers than this are no honest use of the field. */
 const LAYERS_MAX = 4;
 
@@ -202,10 +204,11 @@ class LayeredDecoder implements BodyDecoder {
   }
 
   private startPipeline(): void {
-    const input = Buffer.concat(this.held);
+    const { held } = this;
     this.held = [];
-    this.pipeline = new DecodePipeline(this.codings, input, this.output);
-    this.pipeline.write(input);
+    this.pipeline = new DecodePipeline(this.codings, Buffer.concat(held, Math.min(this.heldBytes, 2)), this.output);
+    // Piece by piece: where a piece is damaged, the ones before it have been decoded.
+    for (const piece of held) this.pipeline.write(piece);
   }
 
   /**
@@ -269,14 +272,15 @@ class DecodePipeline {
       stage = this.createStage(index, chunk);
       this.stages[index] = stage;
     }
-    this.backlogBytes += chunk.length;
+    const cost = chunk.length + WRITE_OVERHEAD_BYTES;
+    this.backlogBytes += cost;
     if (this.backlogBytes > BACKLOG_BYTES_MAX) {
       this.output.fail('decode_backlog');
       this.finish();
       return;
     }
     stage.write(chunk, () => {
-      this.backlogBytes -= chunk.length;
+      this.backlogBytes -= cost;
     });
   }
 

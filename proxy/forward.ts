@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
 import type { CallTap } from './tap.ts';
@@ -38,6 +38,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #clientGone = false;
   #finished = false;
   #drainWatched = false;
+  #bodyStarted = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, dispatcher: Dispatcher) {
     this.#req = req;
@@ -98,14 +99,21 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#res.headersSent) return;
     const headers = responseHeaders(controller.rawHeaders as (Buffer | string)[]);
     this.#tap.responseHeaders(status, headers);
+    if (!this.#canCarryTrailers(status, headers)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
-    this.#res.writeHead(status, statusMessage ?? '', headers);
+    this.#res.writeHead(status, reasonPhrase(statusMessage ?? ''), headers);
     this.#tap.headersSent();
     // Headers go out with the first body bytes when those came in the same packet, else at once.
-    process.nextTick(flushHeaders, this.#res);
+    process.nextTick(flushHeaders, this);
+  }
+
+  /** Not `res.flushHeaders()`: that writes UTF-8, and header bytes above ASCII would be doubled. */
+  flushHeaders(): void {
+    if (!this.#bodyStarted && !this.#res.writableEnded && !this.#res.destroyed) this.#res.write('', 'latin1');
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bodyStarted = true;
     if (!this.#res.write(chunk)) {
       controller.pause();
       if (!this.#drainWatched) {
@@ -145,6 +153,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#tap.end({ kind: 'client_abort' });
   }
 
+  /** Trailers need chunks (RFC 9112 §7.1.2); Node throws where they are announced without. */
+  #canCarryTrailers(status: number, headers: readonly string[]): boolean {
+    const { httpVersion, method } = this.#req;
+    return httpVersion === '1.1' && method !== 'HEAD' && status !== 204 && status !== 304 && rawHeader(headers, 'content-length') === '';
+  }
+
   #addTrailers(raw: readonly (Buffer | string)[]): void {
     const pairs: [string, string][] = [];
     for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]), text(raw[i + 1])]);
@@ -156,8 +170,18 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function flushHeaders(res: ServerResponse): void {
-  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
+function flushHeaders(exchange: Exchange): void {
+  exchange.flushHeaders();
+}
+
+function dropHeader(raw: string[], name: string): void {
+  for (let i = raw.length - 2; i >= 0; i -= 2) if ((raw[i] as string).toLowerCase() === name) raw.splice(i, 2);
+}
+
+/** Undici decodes the phrase as UTF-8; Node writes latin1. Bytes that were UTF-8 come out as they came. */
+function reasonPhrase(decoded: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is looked for
+  return /^[\u0000-\u007f]*$/.test(decoded) ? decoded : Buffer.from(decoded, 'utf8').toString('latin1');
 }
 
 function text(part: Buffer | string | undefined): string {

@@ -2,7 +2,7 @@
  * Errors of Glassway's own towards a client: JSON in the calling dialect's shape, with headers by which
  * a client tells them from the provider's.
  */
-import type { ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { ERROR_HEADER, type GatewayError } from '../contract/errors.ts';
 import type { UpstreamTable } from './config.ts';
 import { DIALECTS } from './providers/index.ts';
@@ -26,7 +26,7 @@ export function sendError(res: ServerResponse, error: GatewayError, dialect: Dia
   const { headers, body } = errorMessage(error, dialect, requestId);
   if (!res.req.complete) headers.push('connection', 'close');
   res.sendDate = false;
-  res.writeHead(error.status, headers);
+  res.writeHead(error.status, STATUS_CODES[error.status], headers);
   res.end(body);
 }
 

@@ -13,6 +13,7 @@ const CODES: readonly (readonly [string, GatewayErrorCode])[] = [
   ['UND_ERR_HEADERS_OVERFLOW', 'upstream_invalid_response'],
   ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'upstream_invalid_response'],
   ['HPE_*', 'upstream_invalid_response'],
+  ['ERR_INVALID_CHAR', 'upstream_invalid_response'], // a header or reason phrase that Node refuses to pass on
   ['UND_ERR_SOCKET', 'upstream_reset'],
   ['ECONNRESET', 'upstream_reset'],
   ['EPIPE', 'upstream_reset'],
@@ -35,10 +36,12 @@ export function describeUpstreamError(error: Error, origin: string): GatewayErro
 
 /** Node's happy eyeballs reports all addresses' errors in one AggregateError without a code of its own. */
 function errorCode(error: unknown): string {
-  if (!(error instanceof Error)) return '';
+  if (typeof error !== 'object' || error === null) return '';
   if ('code' in error && typeof error.code === 'string') return error.code;
-  if (error instanceof AggregateError) return errorCode(error.errors[0]);
-  return error.cause === undefined ? '' : errorCode(error.cause);
+  if ('errors' in error && Array.isArray(error.errors)) return errorCode(error.errors[0]);
+  if ('cause' in error && error.cause !== undefined) return errorCode(error.cause);
+  // Undici gives its parser's errors no code where llhttp's number is missing in its table.
+  return 'name' in error && error.name === 'HTTPParserError' ? 'HPE_INVALID' : '';
 }
 
 function message(error: Error): string {

@@ -6,6 +6,7 @@
 import { request } from 'undici';
 import { StartError } from '../../contract/listen.ts';
 import { progressLine, summaryText } from './display.ts';
+import { field, text } from './json.ts';
 import { type MockProvider, startMockProvider } from './mock-provider.ts';
 import { parseDemoOptions } from './options.ts';
 import { runTraffic, type TrafficProgress } from './traffic.ts';
@@ -93,8 +94,7 @@ async function startMock(options: DemoOptions): Promise<MockProvider | string> {
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : String(error);
+  return text(field(error, 'code')) || String(error);
 }
 
 /** On a terminal one line that is rewritten; elsewhere a line every few seconds. */

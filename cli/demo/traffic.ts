@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
+import { field, text } from './json.ts';
 import { type PlannedCall, planCalls } from './plan.ts';
 
 export interface TrafficProgress {
@@ -179,7 +180,7 @@ async function sendCall(
     return answer.statusCode < 400 && !ERROR_EVENT.test(tail.toString('latin1')) ? 'ok' : 'failed';
   } catch (error) {
     if (signal.aborted) return 'aborted';
-    problem(error instanceof Error && 'code' in error ? String(error.code) : 'network error');
+    problem(text(field(error, 'code')) || 'network error');
     return 'failed';
   }
 }

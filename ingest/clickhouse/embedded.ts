@@ -10,7 +10,15 @@ import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { resolveLibchdb } from 'chdb/libchdb';
-import { type EngineFiles, type EngineOptions, MEMORY_BYTES_MIN, READER_USERNAME, WRITER_USERNAME, writeEngineFiles } from './files.ts';
+import {
+  type EngineFiles,
+  type EngineOptions,
+  MEMORY_BYTES_MIN,
+  READER_USERNAME,
+  systemErrorCode,
+  WRITER_USERNAME,
+  writeEngineFiles,
+} from './files.ts';
 import { SERVER_FAULTS, type ServerFault, type ServerOrders, type ServerReport } from './orders.ts';
 
 export interface EmbeddedClickHouseOptions extends EngineOptions {
@@ -132,10 +140,9 @@ function prepareFiles(options: EngineOptions): EngineFiles {
   try {
     return writeEngineFiles(options);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new ClickHouseStartError(
       'data_folder_unwritable',
-      `the data folder ${options.dataDir} cannot be written (${code}); want a folder that this user may write (--data)`,
+      `the data folder ${options.dataDir} cannot be written (${systemErrorCode(cause)}); want a folder that this user may write (--data)`,
       { cause },
     );
   }

@@ -72,6 +72,11 @@ export function writeEngineFiles(options: EngineOptions): EngineFiles {
   };
 }
 
+/** `ENOENT` and the like; not by `instanceof`, which fails for errors of another realm (vm contexts). */
+export function systemErrorCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error);
+}
+
 function keepPassword(path: string): string {
   try {
     const kept = readFileSync(path, 'utf8').trim();
@@ -80,7 +85,7 @@ function keepPassword(path: string): string {
       return kept;
     }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
   }
   const password = randomBytes(24).toString('base64url');
   writePrivate(path, `${password}\n`);

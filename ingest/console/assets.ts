@@ -69,8 +69,9 @@ export async function serveAsset(asset: Asset, request: Request, response: Respo
     response.status(304).end();
     return;
   }
-  const wanted = request.acceptsEncodings(['br', 'gzip', 'identity']);
-  const encoding: Encoding = wanted === 'br' || wanted === 'gzip' ? wanted : 'identity';
+  // Browsers name gzip first and mean no preference by it.
+  const accepted = request.acceptsEncodings();
+  const encoding: Encoding = accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity';
   const body = await encode(asset, encoding);
   if (encoding !== 'identity') response.set('content-encoding', encoding);
   response.set('content-length', String(body.length)).end(request.method === 'HEAD' ? undefined : body);

@@ -73,9 +73,21 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   TOO_MANY_ROWS: [503, 'query_too_heavy', `This question reads more rows than the console may. ${TOO_HEAVY}`],
   TOO_MANY_ROWS_OR_BYTES: [503, 'query_too_heavy', `This answer has more rows than the console may show. ${TOO_HEAVY}`],
   TOO_MANY_SIMULTANEOUS_QUERIES: [503, 'clickhouse_unavailable', 'ClickHouse is busy with too many queries; this page tries again.'],
-  UNKNOWN_DATABASE: [503, 'clickhouse_unavailable', 'ClickHouse has no database %s yet. Run: glassway migrate'],
-  UNKNOWN_TABLE: [503, 'clickhouse_unavailable', 'Tables are missing in ClickHouse database %s. Run: glassway migrate'],
-  UNKNOWN_IDENTIFIER: [503, 'clickhouse_unavailable', 'The tables in ClickHouse database %s are of another version. Run: glassway migrate'],
+  UNKNOWN_DATABASE: [
+    503,
+    'clickhouse_unavailable',
+    'ClickHouse has no database %s yet. Ingest creates it when it starts; if it stays so, /readyz says why.',
+  ],
+  UNKNOWN_TABLE: [
+    503,
+    'clickhouse_unavailable',
+    'Tables are missing in ClickHouse database %s. Ingest creates them when it starts; if it stays so, /readyz says why.',
+  ],
+  UNKNOWN_IDENTIFIER: [
+    503,
+    'clickhouse_unavailable',
+    'The tables in ClickHouse database %s are of another version. Restart ingest: it brings them up to date.',
+  ],
   AUTHENTICATION_FAILED: [
     503,
     'clickhouse_unavailable',
@@ -104,7 +116,7 @@ function explain(error: unknown, database: string): ReadError {
   return new ReadError(
     503,
     'clickhouse_unavailable',
-    `ClickHouse cannot be reached (${reason}). Calls still pass through the proxy. Check that ClickHouse runs: glassway doctor`,
+    `ClickHouse cannot be reached (${reason}). Calls still pass through the proxy. Check that ClickHouse runs, and its address in the settings (clickhouse.url).`,
     { cause: error },
   );
 }

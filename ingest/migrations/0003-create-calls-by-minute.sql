@@ -2,11 +2,13 @@
 -- scanning for, and after the calls themselves are gone.
 --
 -- Sums are NULL where nothing was known, so that unknown never reads as 0; how many calls they stand on
--- is beside them. Quantiles are DDSketches: each value is within 1 % of the true one whatever the
--- distribution, and merging them in any order gives the same, which t-digests do not promise; for a
--- minute's handful of calls they are about as large. Read them with, for one,
--- quantileDDMerge(0.01, 0.95)(duration_ms): any level will do.
--- Memory of a batch must be as long as that of `calls`: see there.
+-- is beside them.
+-- Quantiles are DDSketches: each value is within 1 % of the true one whatever the distribution, and
+-- merging them in any order gives the same; t-digests promise neither, and take three to five times the
+-- space on disk (10 to 600 calls a minute, log-normal). Any level may be read, whatever the type names:
+-- ifNotFinite(quantileDDMerge(0.01, 0.9)(duration_ms), NULL), NaN being "no such call". That holds
+-- for states of Float32 only; those of Nullable(Float32) can be read at the levels they were made for.
+-- The deduplication window must be as long as that of `calls`: see there.
 CREATE TABLE IF NOT EXISTS {database:Identifier}.calls_by_minute (
   project                 LowCardinality(String),
   minute                  DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -30,9 +32,9 @@ CREATE TABLE IF NOT EXISTS {database:Identifier}.calls_by_minute (
   cost_usd                SimpleAggregateFunction(sum, Nullable(Decimal(38, 9))) CODEC(ZSTD(1)),
   request_bytes           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   response_bytes          SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-  duration_ms             AggregateFunction(quantilesDD(0.01, 0.5, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
-  ttft_ms                 AggregateFunction(quantilesDD(0.01, 0.5, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
-  overhead_ms             AggregateFunction(quantilesDD(0.01, 0.5, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1))
+  duration_ms             AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float32) CODEC(ZSTD(1)),
+  ttft_ms                 AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float32) CODEC(ZSTD(1)),
+  overhead_ms             AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float32) CODEC(ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)

@@ -27,8 +27,8 @@ AS SELECT
   sum(call.cost_usd) AS cost_usd,
   sum(call.request_bytes) AS request_bytes,
   sum(call.response_bytes) AS response_bytes,
-  quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)(call.duration_ms) AS duration_ms,
-  quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)(call.ttft_ms) AS ttft_ms,
-  quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)(call.overhead_ms) AS overhead_ms
+  quantilesDDStateIf(0.01, 0.5, 0.95, 0.99)(assumeNotNull(call.duration_ms), call.duration_ms IS NOT NULL) AS duration_ms,
+  quantilesDDStateIf(0.01, 0.5, 0.95, 0.99)(assumeNotNull(call.ttft_ms), call.ttft_ms IS NOT NULL) AS ttft_ms,
+  quantilesDDStateIf(0.01, 0.5, 0.95, 0.99)(assumeNotNull(call.overhead_ms), call.overhead_ms IS NOT NULL) AS overhead_ms
 FROM {database:Identifier}.calls AS call
 GROUP BY project, minute, provider, model, outcome

@@ -55,6 +55,7 @@ export class JsonSkimmer {
   /** Inside an escape: 1 after the backslash, 2 to 5 when hexadecimal digits of \u are due. */
   private escapeLeft = 0;
   private literal = '';
+  private numberHeld = false;
 
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -130,6 +131,7 @@ export class JsonSkimmer {
     } else if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
       this.text[0] = byte;
       this.textLength = 1;
+      this.numberHeld = this.held;
       this.state = 'number';
     } else this.state = 'bad';
   }
@@ -281,13 +283,20 @@ export class JsonSkimmer {
   private readNumber(chunk: Uint8Array, from: number): number {
     let at = from;
     while (at < chunk.length && isNumberByte(chunk[at] as number)) at += 1;
-    if (this.textLength + at - from > NUMBER_BYTES_MAX) this.textTooLong = true;
-    this.keepText(chunk, from, at);
+    if (this.numberHeld) {
+      if (this.textLength + at - from > NUMBER_BYTES_MAX) this.textTooLong = true;
+      this.keepText(chunk, from, at);
+    }
     if (at < chunk.length) this.closeNumber();
     return at;
   }
 
   private closeNumber(): void {
+    // The millions of numbers that embeddings consist of are not worth a check of their form.
+    if (!this.numberHeld) {
+      this.afterValue();
+      return;
+    }
     const text = this.text.toString('latin1', 0, this.textLength);
     // Nobody can say what a number of more than a thousand digits counts: it is held as null.
     if (this.textTooLong) this.hold(null);

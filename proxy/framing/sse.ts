@@ -12,6 +12,7 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const NEWLINE = Buffer.from('\n');
 const DATA = Buffer.from('data:');
+const EVENT = Buffer.from('event:');
 const EVENT_NAME_BYTES_MAX = 256;
 /** `event`, the longest field name that counts, and its colon. */
 const FIELD_BYTES_MAX = 6;
@@ -78,23 +79,25 @@ class SseDeframer implements Deframer {
       this.dispatch();
       return;
     }
-    if (this.giveOutWhole(chunk, start, end)) return;
+    if (this.field === 'name' && this.name === '' && this.readWhole(chunk, start, end)) return;
     if (start < end) this.readPart(chunk.subarray(start, end));
     this.endLine();
   }
 
-  /** The common case without a copy: one data line, at hand whole and followed by its blank line. */
-  private giveOutWhole(chunk: Buffer, start: number, end: number): boolean {
-    if (this.hasData || this.field !== 'name' || this.name !== '') return false;
-    for (let i = 0; i < DATA.length; i += 1) if (chunk[start + i] !== DATA[i]) return false;
+  /** The common cases, without a copy: an event's name, and its one data line that its blank line follows. */
+  private readWhole(chunk: Buffer, start: number, end: number): boolean {
+    if (startsWith(chunk, start, EVENT) && end - start <= EVENT_NAME_BYTES_MAX) {
+      this.event = chunk.toString('utf8', valueStart(chunk, start + EVENT.length), end);
+      this.first = false;
+      return true;
+    }
+    if (this.hasData || end - start > FRAME_BYTES_MAX || !startsWith(chunk, start, DATA)) return false;
     const next = chunk[end] === CR && chunk[end + 1] === LF ? end + 2 : end + 1;
     if (chunk[next] !== LF && chunk[next] !== CR) return false;
-    const valueStart = start + DATA.length + (chunk[start + DATA.length] === SPACE ? 1 : 0);
-    if (valueStart > end || end - valueStart > FRAME_BYTES_MAX) return false;
     const { event } = this;
     this.event = '';
     this.first = false;
-    this.onFrame({ event, data: chunk.subarray(valueStart, end) });
+    this.onFrame({ event, data: chunk.subarray(valueStart(chunk, start + DATA.length), end) });
     return true;
   }
 
@@ -111,8 +114,9 @@ class SseDeframer implements Deframer {
     if (rest.length === 0) return;
     if (this.field === 'data') this.data.add(rest);
     else if (this.field === 'event' && this.eventNameBytes < EVENT_NAME_BYTES_MAX) {
-      this.eventName.push(Buffer.from(rest.subarray(0, EVENT_NAME_BYTES_MAX)));
-      this.eventNameBytes += rest.length;
+      const kept = Buffer.from(rest.subarray(0, EVENT_NAME_BYTES_MAX - this.eventNameBytes));
+      this.eventName.push(kept);
+      this.eventNameBytes += kept.length;
     }
   }
 
@@ -160,4 +164,14 @@ class SseDeframer implements Deframer {
     this.hasData = false;
     this.event = '';
   }
+}
+
+function startsWith(chunk: Buffer, start: number, prefix: Buffer): boolean {
+  for (let i = 0; i < prefix.length; i += 1) if (chunk[start + i] !== prefix[i]) return false;
+  return true;
+}
+
+/** One space after the colon is not the value's. */
+function valueStart(chunk: Buffer, at: number): number {
+  return chunk[at] === SPACE ? at + 1 : at;
 }

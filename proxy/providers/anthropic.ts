@@ -13,7 +13,6 @@ import {
   fields,
   isFields,
   list,
-  mentions,
   plainEndpoint,
   readErrorBody,
   requestFacts,
@@ -31,7 +30,7 @@ const CONTENT_DELTAS: Readonly<Record<string, ContentKind>> = {
   thinking_delta: 'reasoning',
 };
 /** Every event but the content's own. */
-const TELLING = [Buffer.from('"message_'), Buffer.from('"error"'), Buffer.from('"usage"')];
+const TELLING = /"(?:message_|error"|usage")/;
 
 function readUsage(reading: Reading, value: unknown): void {
   if (!isFields(value)) return;
@@ -103,7 +102,7 @@ function deltaContent(delta: Fields): ContentKind | undefined {
 }
 
 export function messageMatters(_event: string, data: Buffer): boolean {
-  return mentions(data, TELLING);
+  return TELLING.test(data.toString('latin1'));
 }
 
 export const MESSAGES_READER = {

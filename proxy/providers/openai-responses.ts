@@ -5,7 +5,7 @@
  */
 import { readOpenaiUsage } from './openai-usage.ts';
 import type { ContentKind, Endpoint, Reading, StreamEvent } from './provider.ts';
-import { fields, isFields, mentions, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
+import { fields, isFields, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 const CONTENT_EVENTS: Readonly<Record<string, ContentKind>> = {
   'response.output_text.delta': 'answer',
@@ -30,7 +30,7 @@ const END_EVENTS: ReadonlySet<string> = new Set([
   'response.cancelled',
   'response.done',
 ]);
-const TELLING = [Buffer.from('"response"'), Buffer.from('"error"'), Buffer.from('[DONE]')];
+const TELLING = /"(?:response|error)"|^\s*\[DONE\]/;
 
 function readResponse(body: unknown, reading: Reading): void {
   const response = fields(body);
@@ -71,7 +71,7 @@ export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
     request: requestFacts,
     response: readResponse,
     fold,
-    matters: (event, data) => event === 'error' || mentions(data, TELLING),
+    matters: (event, data) => event === 'error' || TELLING.test(data.toString('latin1')),
   },
   {
     method: 'POST',

@@ -9,19 +9,7 @@ import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { RESPONSES_ENDPOINTS } from './openai-responses.ts';
 import { readInputOnlyUsage, readOpenaiUsage } from './openai-usage.ts';
 import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
-import {
-  decodeSegment,
-  endpointsOf,
-  fields,
-  isFields,
-  list,
-  mentions,
-  plainEndpoint,
-  readErrorBody,
-  requestFacts,
-  setText,
-  text,
-} from './values.ts';
+import { decodeSegment, endpointsOf, fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 /** Azure's deployment stands in the path; the body's model, where there is one, is more telling. */
 function requestWithDeployment(body: unknown, match: RegExpExecArray): RequestFacts {
@@ -103,22 +91,14 @@ function isReasoning(delta: Readonly<Record<string, unknown>>): boolean {
   );
 }
 
-const USAGE = Buffer.from('"usage"');
-const FINISH = Buffer.from('"finish_reason"');
-const TELLING = [Buffer.from('"error"'), Buffer.from('"x_groq"'), Buffer.from('[DONE]')];
-
-/** Whether `name` occurs with a value other than null. A name inside a content string costs one needless parse. */
-function hasValue(data: Buffer, name: Buffer): boolean {
-  for (let at = data.indexOf(name); at !== -1; at = data.indexOf(name, at + name.length)) {
-    let next = at + name.length;
-    while (data[next] === 0x20 || data[next] === 0x3a) next += 1;
-    if (data[next] !== 0x6e) return true;
-  }
-  return false;
-}
+/**
+ * A usage or finish reason other than null, an error, Groq's own object, the end mark. The same words
+ * inside a content string cost one needless parse.
+ */
+const TELLING = /"(?:usage|finish_reason)"\s{0,8}:\s{0,8}[^n\s]|"error"|"x_groq"|^\s*\[DONE\]/;
 
 function chunkMatters(event: string, data: Buffer): boolean {
-  return event !== '' || hasValue(data, FINISH) || hasValue(data, USAGE) || mentions(data, TELLING);
+  return event !== '' || TELLING.test(data.toString('latin1'));
 }
 
 /** Streams of typed events other than chat: images, speech, transcription, Mistral's conversations. */

@@ -163,8 +163,3 @@ export function endpointsOf(
 ): Endpoint[] {
   return paths.map(([path, operation]) => ({ ...reader, method: 'POST', path, operation }));
 }
-
-/** Whether any of `words` occurs in the data. */
-export function mentions(data: Buffer, words: readonly Buffer[]): boolean {
-  return words.some((word) => data.includes(word));
-}

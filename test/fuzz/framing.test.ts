@@ -133,7 +133,7 @@ function parse(text: string): unknown {
 
 test('the skimmer gives what JSON.parse gives, for any JSON in any pieces', () => {
   fc.assert(
-    fc.property(fc.jsonValue({ noUnicodeString: false } as object), fc.constantFrom(0, 1, 3), cuts, (value, indent, places) => {
+    fc.property(fc.jsonValue(), fc.constantFrom(0, 1, 3), cuts, (value, indent, places) => {
       const text = JSON.stringify(value, undefined, indent);
       expect(skim(piecesOf(Buffer.from(text), places))).toEqual(JSON.parse(text));
     }),

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
 import { migrate } from '../../ingest/migrate.ts';
 
@@ -49,9 +49,9 @@ export async function startTestClickHouse(options: TestClickHouseOptions = {}): 
     log: (level, message) => logged.push(`${level}: ${message}`),
   });
   // A client whose database does not exist yet gets an error for every statement, CREATE DATABASE included.
-  const inDatabase = migrated ? { database } : {};
-  const client = createClient({ url: server.url, ...server.writer, ...inDatabase });
-  const readerClient = createClient({ url: server.url, ...server.reader, ...inDatabase });
+  const common = { url: server.url, log: { level: ClickHouseLogLevel.OFF }, ...(migrated ? { database } : {}) };
+  const client = createClient({ ...common, ...server.writer });
+  const readerClient = createClient({ ...common, ...server.reader });
   const stop = async () => {
     await Promise.all([client.close(), readerClient.close()]);
     await server.stop();

@@ -17,7 +17,7 @@ import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
 
-const WAIT_MS_MAX = 15_000;
+const WAIT_MS_MAX = 8_000;
 
 /** Waits for something that must come; the message says what did not. */
 export async function waitFor(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

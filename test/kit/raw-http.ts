@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-const WAIT_MS_MAX = 15_000;
+const WAIT_MS_MAX = 8_000;
 
 /** One TCP connection of a test. */
 export class RawClient {

@@ -79,21 +79,29 @@ export interface RawUpstream {
   close(): Promise<void>;
 }
 
-/** Bare TCP: `onRequest` is called on each connection once a request's header block is there, with all bytes so far. */
+/** Bare TCP: `onRequest` is called with each request's header block as soon as it is there; bodies are skipped. */
 export async function startRawUpstream(onRequest: (socket: Socket, head: string) => void): Promise<RawUpstream> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {}); // resets are what these tests are about
-    let head = '';
-    const onData = (chunk: Buffer) => {
-      head += chunk.toString('latin1');
-      if (!head.includes('\r\n\r\n')) return;
-      socket.off('data', onData);
-      onRequest(socket, head);
-    };
-    socket.on('data', onData);
+    let unread = '';
+    let bodyBytesLeft = 0;
+    socket.on('data', (chunk: Buffer) => {
+      unread += chunk.toString('latin1');
+      for (;;) {
+        const skipped = Math.min(bodyBytesLeft, unread.length);
+        unread = unread.slice(skipped);
+        bodyBytesLeft -= skipped;
+        const end = unread.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        const head = unread.slice(0, end);
+        unread = unread.slice(end + 4);
+        bodyBytesLeft = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? (/\r\ntransfer-encoding: *chunked/i.test(head) ? Number.POSITIVE_INFINITY : 0));
+        onRequest(socket, head);
+      }
+    });
   });
   const port = await listenOnLoopback(server);
   return {

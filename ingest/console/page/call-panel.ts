@@ -45,10 +45,11 @@ function CallView({ answer }: { answer: CallAnswer }): VNode {
   const { call, bodies } = answer;
   const started = `${call.started_at.replace(' ', 'T')}Z`;
   const cost = call.cost_usd === null ? null : Number(call.cost_usd);
+  const noCost = call.usage_source === 'none' ? UNKNOWN : 'not priced';
   const figures: readonly (readonly [string, string])[] = [
     ['Duration', formatDuration(call.duration_ms)],
     ['First token', formatDuration(call.ttft_ms)],
-    ['Cost', cost === null ? 'not priced' : formatCost(cost)],
+    ['Cost', cost === null ? noCost : formatCost(cost)],
     [
       'Tokens',
       call.input_tokens === null && call.output_tokens === null
@@ -73,8 +74,13 @@ function CallView({ answer }: { answer: CallAnswer }): VNode {
       <h3>Cost</h3>
       <${Facts} rows=${
         [
-          ['Amount', cost === null ? 'not priced' : `$${call.cost_usd}`],
-          ['Source', COST_SOURCES[call.cost_source] ?? call.cost_source],
+          ['Amount', cost === null ? noCost : `$${call.cost_usd}`],
+          [
+            'Source',
+            call.usage_source === 'none' && cost === null
+              ? 'nothing to price: no usage was reported'
+              : (COST_SOURCES[call.cost_source] ?? call.cost_source),
+          ],
           ['Price version', call.price_version],
           ['Service tier', call.service_tier],
         ] satisfies Row[]

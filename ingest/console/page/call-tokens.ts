@@ -25,7 +25,7 @@ export function Tokens({ call }: { call: CallRow }): VNode {
   const most = Math.max(call.input_tokens ?? 0, call.output_tokens ?? 0, 1);
   return html`
     <section>
-      <h3>Tokens ${call.usage_source === 'estimated' && html`<span class="hint">estimated</span>`}</h3>
+      <h3>Tokens ${call.usage_source !== 'provider' && call.usage_source !== 'none' && html`<span class="hint">${call.usage_source}</span>`}</h3>
       ${
         call.usage_source === 'none'
           ? html`<p class="muted">The provider did not say what this call used.</p>`

@@ -3,7 +3,7 @@
 import type { SeriesAnswer } from '../api-types.ts';
 import type { EChartsOption } from '../vendor/echarts.js';
 import type { BuildOption, Palette } from './chart.ts';
-import { formatBucket, formatCost, formatCount, formatDuration, formatWhole } from './format.ts';
+import { formatBucket, formatCost, formatCostTick, formatCountTick, formatDuration, formatDurationTick, formatWhole } from './format.ts';
 import { OUTCOME_LABELS, outcomeLabel } from './parts.ts';
 
 interface TooltipPoint {
@@ -17,7 +17,7 @@ export const outcomesOption: BuildOption = (data, palette, narrow) => {
   const counts: Readonly<Record<string, readonly number[] | undefined>> = data.outcomes;
   const present = Object.keys(OUTCOME_LABELS).filter((outcome) => counts[outcome] !== undefined);
   return {
-    ...frame(data, palette, narrow, formatCount, formatWhole),
+    ...frame(data, palette, narrow, formatCountTick, formatWhole),
     series: present.map((outcome) => ({
       type: 'bar',
       stack: 'outcomes',
@@ -37,7 +37,7 @@ export const latencyOption: BuildOption = (data, palette, narrow) => {
     ['first token p50', data.ttft_p50_ms, category(palette, 3)],
   ] as const;
   return {
-    ...frame(data, palette, narrow, formatDuration, formatDuration),
+    ...frame(data, palette, narrow, formatDurationTick, formatDuration),
     series: lines.map(([name, values, color]) => ({
       type: 'line',
       name,
@@ -57,7 +57,7 @@ export const latencyOption: BuildOption = (data, palette, narrow) => {
 };
 
 export const costOption: BuildOption = (data, palette, narrow) => ({
-  ...frame(data, palette, narrow, formatCost, formatCost),
+  ...frame(data, palette, narrow, formatCostTick, formatCost),
   series: data.cost_by.map(({ name, cost_usd }, index) => ({
     type: 'bar',
     stack: 'cost',

@@ -92,7 +92,10 @@ export function Chart({ data, build, label, onZoom }: ChartProps): VNode {
 
   useEffect(() => {
     if (!chart || !data) return;
-    chart.setOption({ ...build(data, readPalette(), chart.getWidth() < NARROW_PX), brush: BRUSH }, { notMerge: true });
+    chart.setOption(
+      { ...build(data, readPalette(), chart.getWidth() < NARROW_PX), brush: BRUSH, toolbox: { show: false } },
+      { notMerge: true },
+    );
     chart.dispatchAction({ type: 'takeGlobalCursor', key: 'brush', brushOption: { brushType: 'lineX', brushMode: 'single' } });
   }, [chart, data, theme, build]);
 
@@ -102,6 +105,7 @@ export function Chart({ data, build, label, onZoom }: ChartProps): VNode {
   </div>`;
 }
 
+/** Dragging over a chart chooses a time range; the library's own buttons for it are not shown. */
 const BRUSH = {
   xAxisIndex: 0,
   toolbox: [],

@@ -17,7 +17,7 @@ export function formatCount(value: number | null): string {
     [1e6, 'M'],
     [1e3, 'k'],
   ] as const)
-    if (Math.abs(value) >= size * 0.9995) return `${digits(value / size, 3)}${suffix}`;
+    if (Math.abs(value) >= size * 0.9995) return `${fixed(value / size)}${suffix}`;
   return whole.format(value);
 }
 
@@ -31,14 +31,29 @@ export function formatCost(usd: number | null): string {
   if (usd === 0) return '$0';
   if (usd >= 100_000) return `$${formatCount(usd)}`;
   if (usd >= 1) return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  return `$${digits(usd, 3)}`;
+  return `$${fixed(usd)}`;
+}
+
+/** Round values on an axis: no more digits than they have. */
+export function formatCostTick(usd: number | null): string {
+  return usd === null || usd >= 10_000 ? formatCost(usd) : `$${digits(usd, 3)}`;
+}
+
+export function formatDurationTick(ms: number | null): string {
+  if (ms === null || ms === 0) return '0';
+  if (ms < 1000) return `${digits(ms, 3)} ms`;
+  return ms < 120_000 ? `${digits(ms / 1000, 3)} s` : `${digits(ms / 60_000, 3)} min`;
+}
+
+export function formatCountTick(value: number | null): string {
+  return value !== null && value >= 10_000 ? formatCount(value).replace(/\.0+(?=\D)/, '') : formatCount(value);
 }
 
 export function formatDuration(ms: number | null): string {
   if (ms === null) return UNKNOWN;
   if (ms < 1) return `${digits(ms, 2)} ms`;
   if (ms < 999.5) return `${digits(ms, ms < 10 ? 2 : 3)} ms`;
-  if (ms < 59_950) return `${digits(ms / 1000, 3)} s`;
+  if (ms < 59_950) return `${fixed(ms / 1000)} s`;
   const minutes = Math.floor(Math.round(ms / 1000) / 60);
   if (minutes < 60) return `${minutes}m ${String(Math.round(ms / 1000) % 60).padStart(2, '0')}s`;
   return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, '0')}m`;
@@ -95,8 +110,10 @@ export function formatBucket(seconds: number, bucketSeconds: number, long = fals
   return (bucketSeconds < 60 ? clock : shortClock).format(time);
 }
 
+/** Times come from the address bar, so they may be anything: what is no time is shown as it is. */
 export function formatRange(from: string, to: string): string {
-  return `${dayClock.format(new Date(from))} – ${to === '' ? 'now' : dayClock.format(new Date(to))}`;
+  const show = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : dayClock.format(new Date(text)));
+  return `${show(from)} – ${to === '' ? 'now' : show(to)}`;
 }
 
 export function formatSeconds(seconds: number): string {
@@ -108,6 +125,11 @@ export function formatSeconds(seconds: number): string {
   ] as const)
     if (seconds % size === 0) return seconds === size ? name : `${seconds / size} ${name}s`;
   return seconds === 1 ? 'second' : `${seconds} seconds`;
+}
+
+/** Exactly three significant digits, so that columns line up: 1.40, 12.0, 0.0177. */
+function fixed(value: number): string {
+  return value.toLocaleString('en-US', { minimumSignificantDigits: 3, maximumSignificantDigits: 3, useGrouping: false });
 }
 
 /** At most `count` significant digits, without exponent and without trailing zeros. */

@@ -30,7 +30,7 @@ const TILES: readonly Tile[] = [
     hint: 'Sum over the calls whose cost is known',
     measure: (sums) => sums.cost_usd,
     format: formatCost,
-    note: (sums) => describeUnknownCost(sums) || 'every call priced',
+    note: (sums) => describeUnknownCost(sums) || (sums.calls > 0 ? 'every call priced' : ''),
     course: (series) => series.cost_usd,
     good: 0,
   },
@@ -86,7 +86,7 @@ const TILES: readonly Tile[] = [
 export function describeUnknownCost(sums: Summary): string {
   const parts: string[] = [];
   if (sums.unpriced_calls > 0) parts.push(`${formatCount(sums.unpriced_calls)} not priced`);
-  if (sums.unmetered_calls > 0) parts.push(`${formatCount(sums.unmetered_calls)} without usage`);
+  if (sums.unmetered_calls > 0) parts.push(`${formatCount(sums.unmetered_calls)} no usage`);
   return parts.join(' · ');
 }
 
@@ -111,6 +111,7 @@ function TileView({
   const before = tile.measure(overview.previous);
   const change = formatChange(value, before);
   const minutes = Math.max((Date.parse(overview.to) - Date.parse(overview.from)) / 60_000, 1 / 60);
+  const note = tile.note(overview.total, minutes);
   const tone = !change || change.direction === 0 || tile.good === 0 ? 'even' : change.direction === tile.good ? 'better' : 'worse';
   return html`
     <div class="card tile" title=${tile.hint}>
@@ -121,7 +122,7 @@ function TileView({
           html`<span class=${`change ${tone}`} title=${`${tile.format(before)} in the period before`}><span aria-hidden="true">${change.direction > 0 ? '↑' : change.direction < 0 ? '↓' : ''}</span>
           <span class="visually-hidden">${change.direction > 0 ? 'up' : change.direction < 0 ? 'down' : 'unchanged'} </span>${change.text}</span>`
         }</p>
-      <p class="note">${tile.note(overview.total, minutes)}</p>
+      <p class="note" title=${note}>${overview.total.calls > 0 ? note : ' '}</p>
       ${series && html`<${Sparkline} values=${tile.course(series)} />`}
     </div>`;
 }

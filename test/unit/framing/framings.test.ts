@@ -164,6 +164,6 @@ describe('multipart forms', () => {
   test('without a usable boundary are not read', () => {
     expect(read('x', 1, 'multipart/form-data')).toBeUndefined();
     expect(read('x', 1, `multipart/form-data; boundary=${'b'.repeat(80)}`)).toBeUndefined();
-    expect(read(part('name="a"', '1') + '--b0--', 5, 'multipart/form-data; boundary="b0"')).toEqual([['a', '1']]);
+    expect(read(`${part('name="a"', '1')}--b0--`, 5, 'multipart/form-data; boundary="b0"')).toEqual([['a', '1']]);
   });
 });

@@ -1,0 +1,82 @@
+/**
+ * The request's side of the extraction: a JSON body or a form, coded or not, of which the endpoint reads
+ * model and stream. Takes wire bytes, gives RequestFacts; holds little whatever the body's size.
+ */
+import { type BodyDecoder, createBodyDecoder } from './decode.ts';
+import type { ExtractionOptions, LimitReason } from './extract.ts';
+import { JsonReader } from './framing/json.ts';
+import { createMultipartReader, type MultipartReader } from './framing/multipart.ts';
+import type { RequestFacts } from './providers/provider.ts';
+
+/** Media that hold no facts. */
+export const UNREAD_TYPE = /^\s*(?:audio|video|image|font)\//i;
+export const MODEL_CHARS_MAX = 512;
+/** A form names its model in a short field; nothing else of it is read. */
+const FORM_FIELDS: ReadonlySet<string> = new Set(['model', 'stream']);
+
+export class RequestReader {
+  private readonly options: ExtractionOptions;
+  private readonly onLimit: (reason: LimitReason) => void;
+  private decoder: BodyDecoder | undefined;
+  private json: JsonReader | undefined;
+  private form: MultipartReader | undefined;
+  private readonly formFields: Record<string, string> = {};
+  private body: unknown;
+  private ended = false;
+  private decoded = false;
+  private waiting: (() => void)[] = [];
+
+  constructor(options: ExtractionOptions, onLimit: (reason: LimitReason) => void) {
+    this.options = options;
+    this.onLimit = onLimit;
+  }
+
+  start(contentType: string, contentEncoding: string): void {
+    if (!this.options.endpoint || UNREAD_TYPE.test(contentType)) return;
+    if (/^\s*multipart\//i.test(contentType)) {
+      this.form = createMultipartReader(contentType, (name, value) => {
+        if (FORM_FIELDS.has(name)) this.formFields[name] = value;
+      });
+      if (!this.form) return;
+    } else this.json = new JsonReader();
+    this.decoder = createBodyDecoder({
+      contentEncoding,
+      bytesMax: this.options.bodyBytesMax,
+      streaming: false,
+      onData: (chunk) => (this.form ?? this.json)?.push(chunk),
+      onFault: (fault) => this.onLimit(`request_${fault}`),
+    });
+  }
+
+  push(chunk: Uint8Array): void {
+    if (!this.ended) this.decoder?.push(chunk);
+  }
+
+  /** May be called again: each caller is called back once the body is decoded. */
+  end(done: () => void): void {
+    if (this.decoded) {
+      done();
+      return;
+    }
+    this.waiting.push(done);
+    if (this.ended) return;
+    this.ended = true;
+    const finish = (): void => {
+      this.decoded = true;
+      this.body = this.form ? this.formFields : this.json?.end();
+      this.json = undefined;
+      const { waiting } = this;
+      this.waiting = [];
+      for (const callBack of waiting) callBack();
+    };
+    if (this.decoder) this.decoder.end(finish);
+    else finish();
+  }
+
+  facts(): RequestFacts {
+    const { endpoint, match, query } = this.options;
+    if (!endpoint || !match) return { model: '', stream: false };
+    const facts = endpoint.request(this.body, match, query);
+    return { model: facts.model.slice(0, MODEL_CHARS_MAX), stream: facts.stream };
+  }
+}

@@ -1,0 +1,375 @@
+/** The console's query API against an embedded ClickHouse, with rows whose sums are computed here, apart from SQL. */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import express from 'express';
+import request from 'supertest';
+import { OUTCOMES } from '../../../contract/columns.ts';
+import type { CallRow } from '../../../contract/record.ts';
+import type { CallAnswer, CallsAnswer, FacetsAnswer, OverviewAnswer, SeriesAnswer, Summary } from '../../../ingest/console/api-types.ts';
+import { createConsole } from '../../../ingest/console/index.ts';
+import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { insertCalls, sampleCall, sampleCalls } from '../../kit/sample-calls.ts';
+
+/** Recent, since retention drops what is old; whole days, so that nothing depends on the hour. */
+const day = (daysAgo: number): string => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+const DAY = day(2);
+const DAY_BEFORE = day(3);
+const FROM = `${DAY}T00:00:00Z`;
+const TO = `${DAY}T12:00:00Z`;
+const PERIOD = `from=${FROM}&to=${TO}`;
+const ROWS = sampleCalls({ count: 3000, from: new Date(FROM), to: new Date(TO), seed: 7 });
+const ROWS_BEFORE = sampleCalls({ count: 500, from: new Date(`${DAY_BEFORE}T12:00:00Z`), to: new Date(FROM), seed: 8 });
+/** Values that would do harm if a value ever became SQL or markup. */
+const HOSTILE = [
+  "' OR 1=1 --",
+  "\\' OR 1=1 --",
+  '"); DROP TABLE calls; --',
+  'a\tb\nc\\N',
+  '{database:Identifier}',
+  '%00',
+  'ümläut 🙂',
+  "['a','b']",
+];
+const HOSTILE_ROWS = HOSTILE.map((value, index) =>
+  sampleCall({
+    id: `hostile-${index}`,
+    project: value,
+    user_id: value,
+    session_id: value,
+    started_at: `${day(14)} 00:00:0${index}.000000`,
+  }),
+);
+const HOSTILE_PERIOD = `from=${day(14)}T00:00:00Z&to=${day(13)}T00:00:00Z`;
+
+let clickhouse: TestClickHouse;
+let server: Server;
+
+beforeAll(async () => {
+  clickhouse = await startTestClickHouse();
+  await insertCalls(clickhouse.client, [...ROWS_BEFORE, ...ROWS, ...HOSTILE_ROWS]);
+  const app = express();
+  app.use(
+    createConsole({ reader: clickhouse.readerClient, database: TEST_DATABASE, version: '1.2.3', proxyUrl: 'http://gateway.example:4700/' }),
+  );
+  server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await clickhouse.stop();
+});
+
+async function get<T>(path: string): Promise<T> {
+  const response = await request(server).get(path);
+  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${response.text}`);
+  return response.body as T;
+}
+
+async function refusal(path: string): Promise<string> {
+  const response = await request(server).get(path);
+  expect(response.status).toBe(400);
+  expect(response.body.error.code).toBe('bad_parameter');
+  return response.body.error.message as string;
+}
+
+function known<K extends keyof CallRow>(rows: readonly CallRow[], column: K): number[] {
+  return rows.map((row) => row[column]).flatMap((value) => (value === null ? [] : [Number(value)]));
+}
+
+function total<K extends keyof CallRow>(rows: readonly CallRow[], column: K): number | null {
+  const values = known(rows, column);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
+}
+
+/** Linear interpolation between the two nearest ranks, as ClickHouse's `quantiles` does below its reservoir's size. */
+function quantile(values: number[], level: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  const position = level * (sorted.length - 1);
+  const low = sorted[Math.floor(position)];
+  const high = sorted[Math.ceil(position)];
+  return low === undefined || high === undefined ? null : low + (high - low) * (position % 1);
+}
+
+function expectSummary(actual: Summary, rows: readonly CallRow[]): void {
+  const unpriced = rows.filter((row) => row.cost_usd === null);
+  const metered = unpriced.filter((row) => row.input_tokens !== null || row.output_tokens !== null);
+  expect(actual.calls).toBe(rows.length);
+  expect(actual.errors).toBe(rows.filter((row) => row.outcome !== 'ok' && row.outcome !== 'client_abort').length);
+  expect(actual.unpriced_calls).toBe(metered.length);
+  expect(actual.unmetered_calls).toBe(unpriced.filter((row) => !metered.includes(row) && row.status >= 200 && row.status < 400).length);
+  for (const column of ['input_tokens', 'output_tokens', 'cache_read_tokens'] as const) expect(actual[column]).toBe(total(rows, column));
+  expectNear(actual.cost_usd, total(rows, 'cost_usd'));
+  expectNear(actual.duration_p50_ms, quantile(known(rows, 'duration_ms'), 0.5));
+  expectNear(actual.duration_p95_ms, quantile(known(rows, 'duration_ms'), 0.95));
+  expectNear(actual.ttft_p50_ms, quantile(known(rows, 'ttft_ms'), 0.5));
+  expectNear(actual.ttft_p95_ms, quantile(known(rows, 'ttft_ms'), 0.95));
+}
+
+function expectNear(actual: number | null, expected: number | null): void {
+  if (expected === null || actual === null) expect(actual).toBe(expected);
+  // Durations are Float32 in the table.
+  else expect(Math.abs(actual - expected)).toBeLessThanOrEqual(Math.abs(expected) * 1e-5);
+}
+
+describe('the overview', () => {
+  test('sums the period, the period before and each project to what the rows add up to', async () => {
+    const answer = await get<OverviewAnswer>(`/api/overview?${PERIOD}`);
+    expect(answer.from).toBe(`${DAY}T00:00:00.000Z`);
+    expect(answer.to).toBe(`${DAY}T12:00:00.000Z`);
+    expectSummary(answer.total, ROWS);
+    expectSummary(answer.previous, ROWS_BEFORE);
+    const names = [...new Set(ROWS.map((row) => row.project))];
+    expect(answer.projects.map((project) => project.project).sort()).toEqual(names.sort());
+    for (const project of answer.projects)
+      expectSummary(
+        project,
+        ROWS.filter((row) => row.project === project.project),
+      );
+    expect(answer.projects.map((project) => project.calls)).toEqual(answer.projects.map((project) => project.calls).sort((a, b) => b - a));
+    expect(answer.more_projects).toBe(false);
+  });
+
+  test('of several projects counts only them', async () => {
+    const answer = await get<OverviewAnswer>(`/api/overview?${PERIOD}&project=search&project=checkout`);
+    expectSummary(
+      answer.total,
+      ROWS.filter((row) => row.project === 'search' || row.project === 'checkout'),
+    );
+    expect(answer.projects).toHaveLength(2);
+  });
+
+  test('of a period without calls knows nothing rather than zero', async () => {
+    const { total: sums, projects } = await get<OverviewAnswer>('/api/overview?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z');
+    expect(sums.calls).toBe(0);
+    expect([sums.cost_usd, sums.input_tokens, sums.duration_p50_ms, sums.ttft_p95_ms]).toEqual([null, null, null, null]);
+    expect(projects).toEqual([]);
+  });
+});
+
+describe('the series', () => {
+  test('has one bucket for each step, empty ones included, that add up to the period', async () => {
+    const answer = await get<SeriesAnswer>(`/api/series?from=${DAY_BEFORE}T00:00:00Z&to=${TO}`);
+    expect(answer.times.length).toBe(answer.calls.length);
+    expect(answer.times.every((time, index) => time === (answer.times[0] ?? 0) + index * answer.bucket_seconds)).toBe(true);
+    expect(answer.times.length).toBeLessThanOrEqual(101);
+    const rows = [...ROWS_BEFORE, ...ROWS];
+    answer.times.forEach((time, index) => {
+      const inside = rows.filter((row) => {
+        const second = Math.floor(Date.parse(`${row.started_at.replace(' ', 'T')}Z`) / 1000);
+        return second >= time && second < time + answer.bucket_seconds;
+      });
+      expect(answer.calls[index]).toBe(inside.length);
+      expectNear(answer.cost_usd[index] ?? null, total(inside, 'cost_usd'));
+      expectNear(answer.duration_p95_ms[index] ?? null, quantile(known(inside, 'duration_ms'), 0.95));
+    });
+    expect(answer.calls[0]).toBe(0);
+    expect(answer.cost_usd[0]).toBeNull();
+    for (const outcome of OUTCOMES) {
+      const counted = (answer.outcomes[outcome] ?? []).reduce((sum, count) => sum + count, 0);
+      expect(counted).toBe(rows.filter((row) => row.outcome === outcome).length);
+    }
+  });
+
+  test.each(['project', 'model'] as const)('splits the cost by %s without losing any', async (split) => {
+    const answer = await get<SeriesAnswer>(`/api/series?${PERIOD}&split=${split}`);
+    const name = (row: CallRow): string => (split === 'project' ? row.project : row.response_model || row.request_model);
+    for (const part of answer.cost_by) {
+      const rows = ROWS.filter((row) => name(row) === part.name);
+      if (part.name !== '')
+        expectNear(
+          part.cost_usd.reduce((sum, cost) => sum + cost, 0),
+          total(rows, 'cost_usd'),
+        );
+    }
+    expectNear(
+      answer.cost_by.flatMap((part) => part.cost_usd).reduce((sum, cost) => sum + cost, 0),
+      total(ROWS, 'cost_usd'),
+    );
+  });
+});
+
+describe('the list of calls', () => {
+  test('goes through a period page by page, newest first, with no call left out or shown twice', async () => {
+    const seen: string[] = [];
+    let before = '';
+    for (;;) {
+      const page = await get<CallsAnswer>(`/api/calls?${PERIOD}&limit=433${before}`);
+      seen.push(...page.calls.map((call) => `${call.started_at} ${call.id}`));
+      if (page.next === null) break;
+      before = `&before=${page.next}`;
+    }
+    const expected = ROWS.map((row) => `${row.started_at.replace(' ', 'T')}Z ${row.id}`)
+      .sort()
+      .reverse();
+    expect(seen).toEqual(expected);
+  });
+
+  test('pages through calls of the very same microsecond', async () => {
+    const rows = Array.from({ length: 25 }, (_, index) =>
+      sampleCall({ id: `same-${String(index).padStart(2, '0')}`, project: 'same', started_at: `${day(10)} 10:00:00.123456` }),
+    );
+    await insertCalls(clickhouse.client, rows);
+    const seen: string[] = [];
+    let next: string | null = '';
+    while (next !== null) {
+      const page: CallsAnswer = await get(
+        `/api/calls?from=${day(10)}T00:00:00Z&to=${day(9)}T00:00:00Z&limit=10${next === '' ? '' : `&before=${next}`}`,
+      );
+      seen.push(...page.calls.map((call) => call.id));
+      next = page.next;
+    }
+    expect(seen).toEqual(rows.map((row) => row.id).reverse());
+  });
+
+  test.each([
+    ['project', (row: CallRow) => row.project, 'search'],
+    ['provider', (row: CallRow) => row.provider, 'anthropic'],
+    ['model', (row: CallRow) => row.response_model || row.request_model, 'gpt-5-2025-08-07'],
+    ['outcome', (row: CallRow) => row.outcome, 'rate_limited'],
+    ['user', (row: CallRow) => row.user_id, ROWS.find((row) => row.user_id !== '')?.user_id ?? ''],
+    ['session', (row: CallRow) => row.session_id, ROWS.find((row) => row.session_id !== '')?.session_id ?? ''],
+  ] as const)('filtered by %s shows those calls and no others', async (name, field, value) => {
+    const { calls } = await get<CallsAnswer>(`/api/calls?${PERIOD}&limit=500&${name}=${encodeURIComponent(value)}`);
+    const expected = ROWS.filter((row) => field(row) === value).map((row) => row.id);
+    expect(calls.length).toBe(Math.min(500, expected.length));
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.every((call) => expected.includes(call.id))).toBe(true);
+  });
+
+  test('gives the values to filter by, most calls first', async () => {
+    const { facets } = await get<FacetsAnswer>(`/api/facets?${PERIOD}`);
+    for (const { value, calls } of facets.project) expect(calls).toBe(ROWS.filter((row) => row.project === value).length);
+    expect(facets.outcome[0]?.value).toBe('ok');
+    expect(facets.model.map((model) => model.calls)).toEqual(facets.model.map((model) => model.calls).sort((a, b) => b - a));
+  });
+});
+
+describe('one call', () => {
+  test('has every column as it was stored, and no bodies when none were captured', async () => {
+    const row = ROWS.find((candidate) => candidate.cost_usd !== null && candidate.reasoning_tokens !== null) as CallRow;
+    const { call, bodies } = await get<CallAnswer>(`/api/calls/${row.id}`);
+    expect(bodies).toBeNull();
+    expect(Object.keys(call).sort()).toEqual(Object.keys(row).sort());
+    expect(Number(call.cost_usd)).toBe(Number(row.cost_usd));
+    for (const column of [
+      'started_at',
+      'project',
+      'status',
+      'stream',
+      'input_tokens',
+      'reasoning_tokens',
+      'cache_write_tokens',
+      'usage_raw',
+      'tags',
+      'seq',
+    ] as const)
+      expect(call[column]).toEqual(row[column]);
+  });
+
+  test('has its bodies when they were captured', async () => {
+    const row = ROWS[10] as CallRow;
+    const body = {
+      id: row.id,
+      project: row.project,
+      started_at: row.started_at,
+      request: '{"a":1}',
+      response: '<b>text</b>',
+      capture: 'full',
+    };
+    await clickhouse.client.insert({ table: 'bodies', values: [body], format: 'JSONEachRow' });
+    const { bodies } = await get<CallAnswer>(`/api/calls/${row.id}`);
+    expect(bodies).toEqual({ capture: 'full', request: '{"a":1}', response: '<b>text</b>' });
+  });
+
+  test('whose id was used twice is told apart by its time', async () => {
+    const times = [`${day(12)} 10:00:00.000001`, `${day(12)} 11:00:00.000002`];
+    await insertCalls(
+      clickhouse.client,
+      times.map((started_at, index) => sampleCall({ id: 'used twice/?', started_at, seq: index })),
+    );
+    const path = `/api/calls/${encodeURIComponent('used twice/?')}`;
+    expect((await get<CallAnswer>(path)).call.seq).toBe(1);
+    expect((await get<CallAnswer>(`${path}?at=${day(12)}T10:00:00.000001Z`)).call.seq).toBe(0);
+  });
+
+  test('that does not exist is a 404 that says why it may be so', async () => {
+    const response = await request(server).get('/api/calls/nobody');
+    expect(response.status).toBe(404);
+    expect(response.body.error).toMatchObject({ code: 'not_found', message: expect.stringContaining('retention') });
+  });
+});
+
+describe('parameters', () => {
+  test.each([
+    ['range=1y', 'range', '15m, 6h, 30d'],
+    ['range=0h', 'range', '15m, 6h, 30d'],
+    ['range=999999d', 'range', 'at most 400d'],
+    ['from=yesterday&to=2026-01-01T00:00:00Z', 'from', 'ISO 8601'],
+    ['from=2026-13-01T00:00:00Z', 'from', 'ISO 8601'],
+    ['from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'to', 'after from'],
+    ['from=2000-01-01T00:00:00Z&to=2026-01-01T00:00:00Z', 'from', '400 days'],
+    ['to=2026-01-01T00:00:00Z', 'from', 'ISO 8601'],
+    ['range=1h&from=2026-01-01T00:00:00Z', 'range', 'not both'],
+    ['range=1h&range=2h', 'range', 'one value'],
+    ['outcome=fine', 'outcome', 'rate_limited'],
+    ['limit=0', 'limit', 'from 1 to 500'],
+    ['limit=501', 'limit', 'from 1 to 500'],
+    ['limit=ten', 'limit', 'from 1 to 500'],
+    ['before=x', 'before', 'next'],
+    [`before=${Buffer.from('["2026-01-01",1]').toString('base64url')}`, 'before', 'next'],
+    [`user=${'x'.repeat(513)}`, 'user', '512'],
+    [Array.from({ length: 51 }, (_, index) => `model=m${index}`).join('&'), 'model', 'at most 50'],
+    ['projet=a', 'projet', 'project'],
+  ])('that are wrong are refused by name with what is accepted: %#', async (query, name, accepted) => {
+    const message = await refusal(`/api/calls?${query}`);
+    expect(message.startsWith(`${name}: `)).toBe(true);
+    expect(message).toContain(accepted);
+  });
+
+  test.each(HOSTILE.map((value, index) => [value, index] as const))('are only ever values: %j', async (value, index) => {
+    for (const name of ['project', 'user', 'session']) {
+      const { calls } = await get<CallsAnswer>(`/api/calls?${HOSTILE_PERIOD}&${name}=${encodeURIComponent(value)}`);
+      expect(calls.map((call) => call.id)).toEqual([`hostile-${index}`]);
+    }
+    const overview = await get<OverviewAnswer>(`/api/overview?${HOSTILE_PERIOD}&project=${encodeURIComponent(value)}`);
+    expect(overview.projects.map((project) => project.project)).toEqual([value]);
+    expect((await request(server).get(`/api/calls/${encodeURIComponent(value)}`)).status).toBe(404);
+  });
+});
+
+describe('answers', () => {
+  test('say whether there is any call yet, and where the proxy is', async () => {
+    expect(await get('/api/status')).toEqual({ version: '1.2.3', proxy_url: 'http://gateway.example:4700', has_calls: true });
+  });
+
+  test('for anything but reading are refused', async () => {
+    const response = await request(server).post('/api/calls').send({});
+    expect(response.status).toBe(405);
+    expect(response.body.error.message).toContain('GET');
+    expect((await request(server).get('/api/nothing')).status).toBe(404);
+  });
+
+  test('do not queue up in ClickHouse when the browser goes away', async () => {
+    const heavy = "SELECT count() FROM system.processes WHERE query LIKE '%quantiles(0.5%' AND query NOT LIKE '%system.processes%'";
+    const running = async (): Promise<number> => {
+      const result = await clickhouse.client.query({ query: heavy, format: 'JSONEachRow' });
+      const [row] = await result.json<{ 'count()': number | string }>();
+      return Number(row?.['count()'] ?? 0);
+    };
+    const leaving = Array.from({ length: 10 }, async () => {
+      const gone = new AbortController();
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      const asked = fetch(`http://127.0.0.1:${port}/api/overview?${PERIOD}`, { signal: gone.signal });
+      setTimeout(() => gone.abort(), 3);
+      await asked.then(
+        (response) => response.body?.cancel(),
+        () => {},
+      );
+    });
+    await Promise.all(leaving);
+    while ((await running()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await get<OverviewAnswer>(`/api/overview?${PERIOD}`)).total.calls).toBe(ROWS.length);
+  });
+});
