@@ -97,6 +97,8 @@ export async function runService(start: () => Promise<{ stop(): Promise<unknown>
   } catch (error) {
     if (!(error instanceof StartError) || process.send === undefined) throw error;
     await tellParent({ type: 'failed', message: error.message });
+    // The open channel would keep this process alive.
+    process.disconnect();
     return 1;
   }
   await tellParent({ type: 'ready' });

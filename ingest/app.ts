@@ -5,10 +5,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response, type Router } from 'express';
+import type { Log } from '../contract/log.ts';
 import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/record.ts';
 import { parseLines, readBody, readHead } from './accept.ts';
 import type { WorkBudget } from './budget.ts';
-import type { Log } from './log.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { hasUsage, price } from './price.ts';
 import type { Readiness } from './readiness.ts';

@@ -7,11 +7,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Settings } from '../contract/config.ts';
+import { listen } from '../contract/listen.ts';
+import { createLog, type Log } from '../contract/log.ts';
 import { createApp } from './app.ts';
 import { WorkBudget } from './budget.ts';
 import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
 import { createConsole } from './console/index.ts';
-import { type Log, logToStderr } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { startReadiness } from './readiness.ts';
@@ -37,11 +38,11 @@ const INSERTS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
 
 /**
- * @throws ConfigError without a ClickHouse, or Error when the address cannot be listened on
+ * @throws ConfigError without a ClickHouse, StartError when the address cannot be listened on
  */
 export async function startIngest(settings: Settings, options: IngestOptions): Promise<Ingest> {
   const config = ingestConfig(settings);
-  const log = options.log ?? logToStderr;
+  const log = options.log ?? createLog('ingest');
   const writer = connect(config.writer, `glassway-ingest/${options.version}`, INSERT_MS_MAX, INSERTS_AT_ONCE_MAX);
   const reader = connect(config.reader, `glassway-console/${options.version}`, QUERY_MS_MAX, READS_AT_ONCE_MAX);
   const budget = new WorkBudget();
@@ -57,7 +58,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   });
   const metrics = createMetrics({ workBytes: () => budget.bytes, isReady: readiness.isMigrated });
   const app = createApp({
-    write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted, log }),
+    write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted }),
     readiness,
     budget,
     metrics,
@@ -72,7 +73,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   };
 
   try {
-    await listen(server, config);
+    await listen(server, config.host, config.port, 'listen.ingest');
   } catch (error) {
     await release();
     throw error;
@@ -108,24 +109,6 @@ function connect(login: ClickHouseLogin, application: string, requestMsMax: numb
 async function migrateTables(client: ClickHouseClient, config: IngestConfig, log: Log): Promise<void> {
   const { database, callsTtlSeconds, bodiesTtlSeconds } = config;
   await migrate(client, { database, callsTtlSeconds, bodiesTtlSeconds, log });
-}
-
-function listen(server: Server, { host, port }: IngestConfig): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(listenFault(error, host, port), { cause: error })));
-    server.listen(port, host, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-}
-
-function listenFault(error: NodeJS.ErrnoException, host: string, port: number): string {
-  const where = `Ingest cannot listen on ${host}:${port}`;
-  if (error.code === 'EADDRINUSE') return `${where}: the port is in use. Set listen.ingest (GLASSWAY_LISTEN_INGEST) to a free one.`;
-  if (error.code === 'EACCES') return `${where}: not allowed. Ports below 1024 need privileges; set listen.ingest to a higher one.`;
-  if (error.code === 'EADDRNOTAVAIL') return `${where}: this machine has no such address. Set listen.host (GLASSWAY_LISTEN_HOST).`;
-  return `${where}: ${error.message}`;
 }
 
 async function close(server: Server, drainMs: number, log: Log): Promise<void> {

@@ -5,7 +5,7 @@
  * several processes at once. Never drops, never changes a released migration, never goes back.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
-import type { Log } from './log.ts';
+import type { Log } from '../contract/log.ts';
 import { type Migration, readMigrations } from './migrations/index.ts';
 
 export interface MigrateOptions {

@@ -4,8 +4,8 @@
  * its database. Never throws.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../contract/log.ts';
 import { errorText } from './error-text.ts';
-import type { Log } from './log.ts';
 
 export interface ReadinessDeps {
   readonly migrate: () => Promise<void>;

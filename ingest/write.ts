@@ -12,7 +12,6 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import { errorText } from './error-text.ts';
-import type { Log } from './log.ts';
 import { Refusal } from './refusal.ts';
 import type { EncodedRow } from './row.ts';
 
@@ -26,10 +25,15 @@ export interface WriterDeps {
   readonly database: string;
   /** Told the seconds that each insert took. */
   readonly onInsert: (seconds: number) => void;
-  readonly log: Log;
 }
 
 export type Writer = (batchId: string, calls: readonly EncodedRow[], bodies: readonly EncodedRow[]) => Promise<readonly RejectedRow[]>;
+
+interface Search {
+  splitsLeft: number;
+  refusedLeft: number;
+  anyInserted: boolean;
+}
 
 const SETTINGS: ClickHouseSettings = {
   insert_deduplicate: 1,
@@ -73,12 +77,16 @@ const DATA_ERROR_CODES: ReadonlySet<string> = new Set([
   '469', // VIOLATED_CONSTRAINT
 ]);
 
-/** How often a batch is cut in two to find the rows that ClickHouse refuses; beyond it is not the rows that are wrong. */
+/**
+ * How far the rows that ClickHouse refuses are searched for. When so many are refused and not one is taken,
+ * or so many cuts were not enough, it is the table that does not fit, not the rows.
+ */
+const REFUSED_ROWS_MAX = 16;
 const SPLITS_MAX = 128;
 const PIECE_CHARS = 64 * 1024;
 
 /** The rows of `calls` and `bodies` that ClickHouse refuses for what they are; the others are committed. */
-export function createWriter({ client, database, onInsert, log }: WriterDeps): Writer {
+export function createWriter({ client, database, onInsert }: WriterDeps): Writer {
   const insert = async (table: string, rows: readonly EncodedRow[], token: string): Promise<void> => {
     const startedMs = performance.now();
     const result = await client.exec({
@@ -95,39 +103,35 @@ export function createWriter({ client, database, onInsert, log }: WriterDeps): W
    * batch is halved until that row stands alone. Each part has a token of its own, made of its lines: sent again, the same
    * batch fails and splits in the same way.
    */
-  const insertOrSplit = async (
-    table: string,
-    rows: readonly EncodedRow[],
-    token: string,
-    splits: { left: number },
-  ): Promise<RejectedRow[]> => {
+  const insertOrSplit = async (table: string, rows: readonly EncodedRow[], token: string, search: Search): Promise<RejectedRow[]> => {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first === undefined || last === undefined) return [];
     try {
       await insert(table, rows, token);
+      search.anyInserted = true;
       return [];
     } catch (error) {
       if (!isDataError(error)) throw new Refusal('insert_failed', describe(error), { cause: error });
-      const [first, last] = [rows[0], rows.at(-1)];
-      if (first === undefined || last === undefined) return [];
-      if (first === last) {
-        log('error', `batch ${token}: ClickHouse refuses line ${first.line} for ${table}: ${describe(error)}`);
-        return [{ line: first.line, reason: `${table}: ClickHouse refuses it (${describe(error)})` }];
-      }
-      splits.left -= 1;
-      if (splits.left < 0) throw new Refusal('schema_mismatch', describe(error), { cause: error });
-      const middle = rows.length >> 1;
-      const rejected: RejectedRow[] = [];
-      for (const half of [rows.slice(0, middle), rows.slice(middle)])
-        rejected.push(...(await insertOrSplit(table, half, `${token}:${half[0]?.line}-${half.at(-1)?.line}`, splits)));
-      return rejected;
+      const alone = first === last;
+      if (alone) search.refusedLeft -= 1;
+      else search.splitsLeft -= 1;
+      if (search.splitsLeft < 0 || (search.refusedLeft < 0 && !search.anyInserted))
+        throw new Refusal('schema_mismatch', describe(error), { cause: error });
+      if (alone) return [{ line: first.line, reason: `${table}: ClickHouse refuses it (${describe(error)})` }];
     }
+    const middle = rows.length >> 1;
+    const rejected: RejectedRow[] = [];
+    for (const half of [rows.slice(0, middle), rows.slice(middle)])
+      rejected.push(...(await insertOrSplit(table, half, `${token}:${half[0]?.line}-${half.at(-1)?.line}`, search)));
+    return rejected;
   };
 
   return async (batchId, calls, bodies) => {
-    const splits = { left: SPLITS_MAX };
-    const rejected = calls.length === 0 ? [] : await insertOrSplit('calls', calls, `${batchId}:calls`, splits);
+    const search = (): Search => ({ splitsLeft: SPLITS_MAX, refusedLeft: REFUSED_ROWS_MAX, anyInserted: false });
+    const rejected = calls.length === 0 ? [] : await insertOrSplit('calls', calls, `${batchId}:calls`, search());
     const refused = new Set(rejected.map((row) => row.line));
     const kept = bodies.filter((row) => !refused.has(row.line));
-    if (kept.length > 0) rejected.push(...(await insertOrSplit('bodies', kept, `${batchId}:bodies`, splits)));
+    if (kept.length > 0) rejected.push(...(await insertOrSplit('bodies', kept, `${batchId}:bodies`, search())));
     return rejected;
   };
 }

@@ -27,6 +27,8 @@ import { createUpgradeHandler } from './upgrade.ts';
 
 /** Longer than clients keep idle connections, so that none meets a connection that we are just closing. */
 const CLIENT_KEEP_ALIVE_MS = 120_000;
+/** For the header block alone, against clients that send it byte by byte. */
+const HEADERS_TIMEOUT_MS = 60_000;
 /** Shorter than providers keep theirs; a provider that says how long (`Keep-Alive: timeout=`) is believed. */
 const UPSTREAM_KEEP_ALIVE_MS = 10_000;
 
@@ -86,7 +88,18 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   app.disable('x-powered-by');
   app.use(handleCall);
 
-  const server = createServer({ ...messageClasses(app), maxHeaderSize: settings.limits.headerBytes, keepAliveTimeout: CLIENT_KEEP_ALIVE_MS }, app);
+  const server = createServer(
+    {
+      ...messageClasses(app),
+      maxHeaderSize: settings.limits.headerBytes,
+      keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: 0, // a slow upload may take as long as the provider lets it
+      // Java's HttpClient offers h2c on plain requests; ignoring an offer is always right (RFC 9110 §7.8).
+      shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    app,
+  );
   server.on('upgrade', createUpgradeHandler({ identify, route, openTap, log, upstreams: options.upstreams }));
   server.on('clientError', answerMalformed);
   return { server, close: () => dispatcher.destroy() };
@@ -133,7 +146,9 @@ function messageClasses(app: express.Express): { IncomingMessage: typeof Incomin
 
 /** Node's parser refused the request (RFC 9112 §2.2, §11.2): say why, in place of its bare status line. */
 function answerMalformed(error: Error & { code?: string; reason?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Node's own handler looks at the same field: an error page inside an answer under way would be taken for its body.
+  const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
     socket.destroy();
     return;
   }

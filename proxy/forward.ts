@@ -130,6 +130,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (trailers.length > 0) this.#addTrailers(trailers);
     // The record is made before the client can see the end, so that no answered call is without one.
     this.#tap.end({ kind: 'complete' }, () => this.#res.end());
+    // A provider that answered before it had the whole request: what the client still sends must not stand in its way.
+    if (!this.#req.complete) this.#req.resume();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {

@@ -38,8 +38,14 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   const state = { accepting: true };
   const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, state });
   const { host } = settings.listen;
-  await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
-  await listen(admin, host, settings.listen.proxyAdmin, 'listen.proxyAdmin');
+  try {
+    await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
+    await listen(admin, host, settings.listen.proxyAdmin, 'listen.proxyAdmin');
+  } catch (error) {
+    app.server.close();
+    await app.close();
+    throw error;
+  }
   const shipper = settings.ingestUrl === undefined ? undefined : startShipper({ ingestUrl: settings.ingestUrl, journal, metrics, log });
   return {
     url: `http://${hostInUrl(host)}:${settings.listen.proxy}`,

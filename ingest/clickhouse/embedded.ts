@@ -4,12 +4,11 @@
  * two users. Fails with a ClickHouseStartError that says what is wrong and what would be right; after
  * the first start it never gives up. When this process dies in any way, ClickHouse goes down with it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { resolveLibchdb } from 'chdb/libchdb';
+import { StartError } from '../../contract/listen.ts';
 import {
   type EngineFiles,
   type EngineOptions,
@@ -19,7 +18,8 @@ import {
   WRITER_USERNAME,
   writeEngineFiles,
 } from './files.ts';
-import { SERVER_FAULTS, type ServerFault, type ServerOrders, type ServerReport } from './orders.ts';
+import type { ServerFault, ServerOrders } from './orders.ts';
+import { ServerChild } from './server-child.ts';
 
 export interface EmbeddedClickHouseOptions extends EngineOptions {
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -64,7 +64,7 @@ export type ClickHouseStartFault =
   | 'died_at_start';
 
 /** Why the embedded ClickHouse did not start; the message is for the operator. */
-export class ClickHouseStartError extends Error {
+export class ClickHouseStartError extends StartError {
   readonly fault: ClickHouseStartFault;
 
   constructor(fault: ClickHouseStartFault, message: string, options?: ErrorOptions) {
@@ -77,17 +77,10 @@ export class ClickHouseStartError extends Error {
 const START_MS_MAX = 120_000;
 const READY_POLL_MS = 20;
 const PING_MS_MAX = 2_000;
-/** Closing the channel, then SIGTERM, then SIGKILL. */
-const STOP_MS_MAX = 10_000;
-const TERM_MS_MAX = 3_000;
 const RESTART_MS_MIN = 100;
 const RESTART_MS_MAX = 10_000;
 /** After this long in service the next death counts as the first. */
 const RESTART_FORGET_MS = 60_000;
-const STDERR_CHARS_MAX = 8 * 1024;
-
-/** The process gets no more of the environment than it needs: keys of providers are none of its business. */
-const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'NODE_OPTIONS'];
 
 const WHAT_WOULD_BE_RIGHT: Readonly<Record<ServerFault, string>> = {
   data_folder_in_use: 'stop it, or give this one a folder of its own (--data)',
@@ -258,102 +251,6 @@ class Supervisor {
       }
     }
   }
-}
-
-/** One process from its start to its end. */
-class ServerChild {
-  readonly exited: Promise<void>;
-  running = true;
-  report: ServerReport | undefined;
-  /** How it ended: a code or a signal. */
-  ending = '';
-  readonly #process: ChildProcess;
-  #stderr = '';
-
-  constructor(orders: ServerOrders) {
-    const script = fileURLToPath(new URL('./server-process.ts', import.meta.url));
-    this.#process = spawn(process.execPath, [...nodeOptions(), script, JSON.stringify(orders)], {
-      // In a session of its own, so that the terminal's Ctrl-C reaches only this process, which stops its parts in order.
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
-    });
-    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_CHARS_MAX);
-    });
-    this.#process.on('message', (message) => {
-      if (isReport(message)) this.report = message;
-    });
-    this.exited = this.#end();
-  }
-
-  /** Its exit, the last of its standard error and the last of its messages: these come in any order. */
-  async #end(): Promise<void> {
-    const child = this.#process;
-    const channel = new Promise((resolve) => child.once('disconnect', resolve));
-    const stderr = new Promise((resolve) => child.stderr?.once('close', resolve));
-    await new Promise<void>((resolve) => {
-      child.once('error', (error) => {
-        this.ending = error.message;
-        // Also emitted for a signal that cannot be sent; only without a process id was there never a process.
-        if (child.pid === undefined) resolve();
-      });
-      child.once('exit', (code, signal) => {
-        this.ending = signal ?? `exit code ${code}`;
-        resolve();
-      });
-    });
-    if (child.pid !== undefined) await Promise.all([channel, stderr]);
-    this.running = false;
-  }
-
-  get pid(): number | undefined {
-    return this.running ? this.#process.pid : undefined;
-  }
-
-  get lastWords(): string {
-    return this.#stderr.trim();
-  }
-
-  /** Asks by closing the channel, then insists. */
-  async end(log: EmbeddedClickHouseOptions['log']): Promise<void> {
-    if (this.#process.connected) this.#process.disconnect();
-    if (await this.#endsWithin(STOP_MS_MAX)) return;
-    log('warn', `ClickHouse did not stop within ${STOP_MS_MAX / 1000} s; sending SIGTERM`);
-    this.#process.kill('SIGTERM');
-    if (await this.#endsWithin(TERM_MS_MAX)) return;
-    log('warn', 'ClickHouse did not stop on SIGTERM; sending SIGKILL');
-    this.#process.kill('SIGKILL');
-    await this.exited;
-  }
-
-  async #endsWithin(milliseconds: number): Promise<boolean> {
-    const cancel = new AbortController();
-    const waiting = delay(milliseconds, undefined, { signal: cancel.signal }).catch(() => {});
-    await Promise.race([this.exited, waiting]);
-    cancel.abort();
-    return !this.running;
-  }
-}
-
-/** The options that this Node was started with and that matter to how it reads source, not those of its debugger. */
-function nodeOptions(): string[] {
-  return process.execArgv.filter(
-    (option, index, all) =>
-      /^(--import|--require|-r|--loader|--experimental-strip-types|--conditions|-C)\b/.test(option) ||
-      /^(--import|--require|-r|--loader|--conditions|-C)$/.test(all[index - 1] ?? ''),
-  );
-}
-
-function isReport(message: unknown): message is ServerReport {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'fault' in message &&
-    'message' in message &&
-    typeof message.message === 'string' &&
-    SERVER_FAULTS.some((fault) => fault === message.fault)
-  );
 }
 
 /** Whether the server answers the writer: an unknown server on the same port would not. */

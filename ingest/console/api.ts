@@ -4,6 +4,7 @@
  * message that says what to do. Reads only, and stops reading when the browser goes away.
  */
 import express, { type Request, type Response, type Router } from 'express';
+import type { Log } from '../../contract/log.ts';
 import type { CostSplit, ErrorAnswer, StatusAnswer } from './api-types.ts';
 import { BadParameter, Params, parseCursor, storedTime } from './params.ts';
 import { hasCalls, readCall, readCalls, readFacets, readOverview, readSeries, type Scope } from './queries.ts';
@@ -19,6 +20,7 @@ export interface ApiDeps {
   readonly read: Read;
   readonly version: string;
   readonly proxyUrl: string;
+  readonly log: Log;
 }
 
 export function createApi(deps: ApiDeps): Router {
@@ -71,7 +73,8 @@ export function createApi(deps: ApiDeps): Router {
   };
 
   const router = express.Router();
-  for (const [path, answer] of Object.entries(routes)) router.get(path, (request, response) => respond(request, response, answer));
+  for (const [path, answer] of Object.entries(routes))
+    router.get(path, (request, response) => respond(deps.log, request, response, answer));
   router.use((request: Request, response: Response) => {
     const reading = request.method === 'GET' || request.method === 'HEAD';
     const message = reading ? `There is no ${request.baseUrl}${request.path}.` : 'This API only reads: use GET.';
@@ -80,7 +83,7 @@ export function createApi(deps: ApiDeps): Router {
   return router;
 }
 
-async function respond(request: Request, response: Response, answer: Answer): Promise<void> {
+async function respond(log: Log, request: Request, response: Response, answer: Answer): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   try {
@@ -88,6 +91,7 @@ async function respond(request: Request, response: Response, answer: Answer): Pr
   } catch (error) {
     if (gone.signal.aborted) return;
     const [status, body] = describe(error);
+    if (body.error.code === 'internal') log('error', `console: ${request.path}: ${reason(error)}`);
     send(response, status, body);
   }
 }
@@ -96,6 +100,11 @@ function describe(error: unknown): [status: number, body: ErrorAnswer] {
   if (error instanceof BadParameter) return [400, { error: { code: 'bad_parameter', message: error.message } }];
   if (error instanceof ReadError) return [error.status, { error: { code: error.code, message: error.message } }];
   return [500, { error: { code: 'internal', message: 'The console failed on this request; its server has the details.' } }];
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : (error.stack ?? error.message);
 }
 
 function send(response: Response, status: number, body: object): void {

@@ -4,6 +4,7 @@
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import express, { type Router } from 'express';
+import { createLog, type Log } from '../../contract/log.ts';
 import { createApi } from './api.ts';
 import { loadAssets, serveAsset } from './assets.ts';
 import { createGuard } from './guard.ts';
@@ -18,13 +19,14 @@ export interface ConsoleDeps {
   readonly proxyUrl: string;
   /** Host names, besides localhost, IP addresses and the proxy's, under which the console is opened. */
   readonly hosts?: readonly string[];
+  readonly log?: Log;
 }
 
 /** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor` and `/api`. */
-export function createConsole({ reader, database, version, proxyUrl, hosts = [] }: ConsoleDeps): Router {
+export function createConsole({ reader, database, version, proxyUrl, hosts = [], log = createLog('ingest') }: ConsoleDeps): Router {
   const router = express.Router();
   const guard = createGuard([new URL(proxyUrl).hostname, ...hosts]);
   for (const [path, asset] of loadAssets()) router.get(path, guard, (request, response) => serveAsset(asset, request, response));
-  router.use('/api', guard, createApi({ read: createRead(reader, database), version, proxyUrl: proxyUrl.replace(/\/$/, '') }));
+  router.use('/api', guard, createApi({ read: createRead(reader, database), version, proxyUrl: proxyUrl.replace(/\/$/, ''), log }));
   return router;
 }

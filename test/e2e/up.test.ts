@@ -127,8 +127,8 @@ test('a killed parent takes all its children with it', async () => {
 test('a killed proxy, ingest or ClickHouse comes back by itself, and calls become rows again', async () => {
   const glassway = await start();
   for (const [part, command] of [
-    ['proxy', 'main.ts proxy'],
-    ['ingest', 'main.ts ingest'],
+    ['proxy', 'glassway proxy'],
+    ['ingest', 'glassway ingest'],
     ['clickhouse', 'server-process'],
   ] as const) {
     const before = childNamed(glassway, command);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** As ClickHouse writes it; a call older than its retention would be gone with the next merge. */
+function now(): string {
+  return new Date().toISOString().replace('T', ' ').replace('Z', '000');
+}
+
 /** Waits for what is bound to come; the test's own time limit is the only one. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -94,7 +99,7 @@ describe('its life', () => {
       const insert = (id: string) =>
         server.client.insert({
           table: 'calls',
-          values: [{ id, project: 'p', started_at: '2026-01-01 00:00:00.000000' }],
+          values: [{ id, project: 'p', started_at: now() }],
           format: 'JSONEachRow',
           clickhouse_settings: { insert_deduplication_token: id },
         });
@@ -131,8 +136,9 @@ describe('its life', () => {
       expect(isAlive(pid)).toBe(true);
       parent.kill('SIGKILL');
       const next = await startEmbeddedClickHouse({ ...options, log: () => {} });
-      expect(isAlive(pid)).toBe(false);
-      await next.stop();
+      running.push(next);
+      // The lock goes a moment before the last of the process.
+      await until(() => !isAlive(pid));
     } finally {
       parent.kill('SIGKILL');
     }
@@ -221,12 +227,12 @@ describe('a start that cannot be says why and what would be right', () => {
 
   test('when its process dies, with its last words', async () => {
     const dataDir = newFolder();
-    const started = await start({ dataDir });
-    await started.stop();
-    rmSync(join(dataDir, 'clickhouse/data'), { recursive: true });
-    writeFileSync(join(dataDir, 'clickhouse/data'), '');
-    const { fault } = await startFault({ dataDir });
-    expect(['died_at_start', 'data_folder_unwritable']).toContain(fault);
+    // Where ClickHouse wants a file of its own.
+    mkdirSync(join(dataDir, 'clickhouse/data/status'), { recursive: true });
+    const { fault, message } = await startFault({ dataDir });
+    expect(fault).toBe('died_at_start');
+    expect(message).toContain('status');
+    expect(message).toContain(join(dataDir, 'clickhouse/log/clickhouse.log'));
   });
 
   test('when it takes too long', async () => {
@@ -268,7 +274,6 @@ describe('its users', () => {
     'SELECT * FROM system.users',
     'SELECT * FROM system.processes',
     'SELECT * FROM system.server_settings',
-    'SELECT * FROM apart.secret',
     'SYSTEM STOP LISTEN HTTP',
     'SYSTEM SHUTDOWN',
     "KILL QUERY WHERE user = 'default'",
@@ -285,14 +290,14 @@ describe('its users', () => {
 
   test('let the reader read the database, with limits, and see no other', async () => {
     const select = async (query: string) => (await server.readerClient.query({ query, format: 'JSONEachRow' })).json();
-    expect(await select('SELECT count() AS n FROM calls')).toEqual([{ n: '0' }]);
+    expect(await select('SELECT count() AS n FROM calls')).toEqual([{ n: 0 }]);
     expect(await select("SELECT DISTINCT database FROM system.tables WHERE database NOT IN ('system')")).toEqual([
       { database: 'glassway' },
     ]);
     const [limits] = await select(
       "SELECT getSetting('readonly') AS readonly, getSetting('max_execution_time') > 0 AS time, getSetting('max_rows_to_read') > 0 AS read, getSetting('max_memory_usage') > 0 AS memory",
     );
-    expect(limits).toEqual({ readonly: '2', time: 1, read: 1, memory: 1 });
+    expect(limits).toEqual({ readonly: 2, time: 1, read: 1, memory: 1 });
   });
 
   test.each([
@@ -321,7 +326,7 @@ describe('its users', () => {
     const values = Array.from({ length: 2_000 }, (_, index) => ({
       id: String(index),
       project: 'gzip',
-      started_at: '2026-01-01 00:00:00.000000',
+      started_at: now(),
     }));
     await client.insert({ table: 'calls', values, format: 'JSONEachRow' });
     const answer = await client.query({

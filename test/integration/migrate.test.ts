@@ -2,7 +2,9 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickh
 import { CALL_COLUMNS } from '../../contract/columns.ts';
 import { type MigrateOptions, MigrationError, migrate } from '../../ingest/migrate.ts';
 import { readMigrations } from '../../ingest/migrations/index.ts';
-import { startTestClickHouse, TEST_RETENTION, type TestClickHouse } from '../kit/clickhouse.ts';
+import { startTestClickHouse, type TestClickHouse } from '../kit/clickhouse.ts';
+
+const RETENTION = { callsTtlSeconds: 90 * 86_400, bodiesTtlSeconds: 7 * 86_400 };
 
 let server: TestClickHouse;
 let client: ClickHouseClient;
@@ -24,7 +26,7 @@ async function select<Row>(query: string): Promise<Row[]> {
 
 function run(changes: Partial<MigrateOptions> = {}) {
   const logged: string[] = [];
-  const options = { database: 'glassway', ...TEST_RETENTION, log: (level: string, message: string) => logged.push(`${level}: ${message}`) };
+  const options = { database: 'glassway', ...RETENTION, log: (level: string, message: string) => logged.push(`${level}: ${message}`) };
   return migrate(client, { ...options, ...changes }).then((migrated) => ({ ...migrated, logged }));
 }
 

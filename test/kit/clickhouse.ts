@@ -11,7 +11,8 @@ import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/c
 import { migrate } from '../../ingest/migrate.ts';
 
 export const TEST_DATABASE = 'glassway';
-export const TEST_RETENTION = { callsTtlSeconds: 90 * 86_400, bodiesTtlSeconds: 7 * 86_400 };
+/** Long, so that fixtures with a fixed date are not swept away by the next merge. */
+const TEST_RETENTION = { callsTtlSeconds: 20 * 365 * 86_400, bodiesTtlSeconds: 20 * 365 * 86_400 };
 export const TEST_MEMORY_BYTES = 1024 ** 3;
 
 export interface TestClickHouse extends EmbeddedClickHouse {

@@ -132,7 +132,7 @@ function CallRowView({ call, state, change }: { call: CallSummary; state: PageSt
           plainClick(event, () => change(opened));
         }}>${formatTime(call.started_at)}</a></td>
       <td><span class="ellipsis">${call.project}</span></td>
-      <td><span class="ellipsis strong">${model || UNKNOWN}</span><span class="ellipsis muted small">${call.provider}${call.operation === 'chat' ? '' : ` · ${call.operation}`}</span></td>
+      <td><span class="ellipsis strong">${model || UNKNOWN}</span><span class="ellipsis muted small"><span class="phone-only">${call.project} · </span>${call.provider}${call.operation === 'chat' ? '' : ` · ${call.operation}`}</span></td>
       <td class="nowrap"><${OutcomeBadge} outcome=${call.outcome} />${call.error_type !== '' && html`<span class="ellipsis muted small">${call.error_type}</span>`}</td>
       <td class="num">${call.status === 0 ? UNKNOWN : call.status}</td>
       <td class="num nowrap">${call.stream && html`<span class="stream-mark" title="streamed"><span class="visually-hidden">streamed</span></span>`}${formatDuration(call.duration_ms)}</td>

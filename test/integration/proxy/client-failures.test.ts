@@ -106,7 +106,7 @@ test('a provider that refuses a body before it has it all is heard at once, and 
     client.socket.write(rest, () => resolve());
   });
   client.destroy();
-});
+}, 8_000);
 
 function expectError(response: RawResponse, status: number, code: string, says: RegExp): void {
   expect(response.statusLine).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
