@@ -403,9 +403,7 @@ test('a batch in work is finished before it stops', async () => {
 
 test('a port in use is an error that names it and the setting', async () => {
   const settings = await settingsFor(link.port, { GLASSWAY_LISTEN_INGEST: new URL(ingest.url).port });
-  await expect(startIngest(settings, options)).rejects.toThrow(
-    /^Port \d+ on 127\.0\.0\.1 \(listen\.ingest\) is in use/,
-  );
+  await expect(startIngest(settings, options)).rejects.toThrow(/^Port \d+ on 127\.0\.0\.1 \(listen\.ingest\) is in use/);
 });
 
 // Last, since every ALTER after it has as many more parts to rewrite.
