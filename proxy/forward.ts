@@ -72,11 +72,16 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   async *#readRequest(): AsyncGenerator<Buffer> {
     // Without destroyOnReturn a provider that answers early and hangs up would take the client's connection along.
-    for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
-      this.#tap.requestData(chunk);
-      yield chunk;
+    try {
+      for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+        this.#tap.requestData(chunk);
+        yield chunk;
+      }
+      this.#tap.requestEnd();
+    } finally {
+      // What a client still sends to a provider that answered early is read and dropped: it must not block the connection.
+      this.#req.resume();
     }
-    this.#tap.requestEnd();
   }
 
   dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
@@ -130,8 +135,6 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (trailers.length > 0) this.#addTrailers(trailers);
     // The record is made before the client can see the end, so that no answered call is without one.
     this.#tap.end({ kind: 'complete' }, () => this.#res.end());
-    // A provider that answered before it had the whole request: what the client still sends must not stand in its way.
-    if (!this.#req.complete) this.#req.resume();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {

@@ -6,7 +6,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createProxyMiddleware } from 'http-proxy-middleware';
+import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware';
 import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { UpstreamTable } from './config.ts';
@@ -42,8 +42,9 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     router: (req) => connections.get(req)?.route.origin ?? '',
     // The library joins this with the target; both are the caller's own bytes.
     pathRewrite: (_path, req) => connections.get(req)?.route.target ?? '/',
-    // Its own error plug-in would answer in plain text.
+    // Its own error plug-in would answer in plain text; of the others only the one that serves `on` is wanted.
     ejectPlugins: true,
+    plugins: [proxyEventsPlugin],
     on: {
       proxyReqWs: (proxyReq, req, socket) => watch(proxyReq, req, socket),
       error: (error, req, socket) => {
