@@ -40,7 +40,10 @@ export function banner(facts: BannerFacts): string {
     ...wrap(others, 80).map((line) => row('', line)),
     '',
     row('Console', at(settings.listen.ingest)),
-    row('ClickHouse', `${clickhouse.url}${clickhouse.embedded ? `  (embedded; user default, read-only; native port ${settings.listen.clickhouseNative})` : '  (yours)'}`),
+    row(
+      'ClickHouse',
+      `${clickhouse.url}${clickhouse.embedded ? `  (embedded; user default, read-only; native port ${settings.listen.clickhouseNative})` : '  (yours)'}`,
+    ),
     row('Metrics', `${at(settings.listen.proxyAdmin)}/metrics  ${at(settings.listen.ingest)}/metrics`),
     row('Data', facts.dataDir),
     '',
@@ -56,13 +59,21 @@ export function banner(facts: BannerFacts): string {
 /** What is not configured, and what should be known. */
 function notes({ settings, configFile, clickhouse, env }: BannerFacts): string[] {
   const list: string[] = [];
-  list.push(configFile === undefined ? 'No configuration file: defaults apply (glassway.yaml, or --config FILE).' : `Configuration: ${configFile}`);
+  list.push(
+    configFile === undefined ? 'No configuration file: defaults apply (glassway.yaml, or --config FILE).' : `Configuration: ${configFile}`,
+  );
   const capturing = Object.entries(settings.projects).filter(([, project]) => project.capture !== 'metadata');
-  list.push(capturing.length === 0 ? 'No project captures bodies: metadata only.' : `Bodies are stored for: ${capturing.map(([name]) => name).join(', ')}.`);
+  list.push(
+    capturing.length === 0
+      ? 'No project captures bodies: metadata only.'
+      : `Bodies are stored for: ${capturing.map(([name]) => name).join(', ')}.`,
+  );
   list.push(`Calls are kept for ${settings.retention.calls}, bodies for ${settings.retention.bodies}.`);
   if (!clickhouse.reachable) list.push('ClickHouse does not answer yet: calls work, their records wait.');
-  if (env['OTEL_EXPORTER_OTLP_ENDPOINT'] !== undefined) list.push('OTEL_EXPORTER_OTLP_ENDPOINT is set, but this release does not export traces.');
-  if (!isLoopback(settings.listen.host)) list.push(`Warning: listening on ${settings.listen.host} without authentication: whoever reaches it may use it and read the console.`);
+  if (env['OTEL_EXPORTER_OTLP_ENDPOINT'] !== undefined)
+    list.push('OTEL_EXPORTER_OTLP_ENDPOINT is set, but this release does not export traces.');
+  if (!isLoopback(settings.listen.host))
+    list.push(`Warning: listening on ${settings.listen.host} without authentication: whoever reaches it may use it and read the console.`);
   return list;
 }
 

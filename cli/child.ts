@@ -23,7 +23,13 @@ export interface SupervisedChild {
   stop(limit_ms: number): Promise<void>;
 }
 
-export function superviseChild(options: { name: string; script: string; args: readonly string[]; env: NodeJS.ProcessEnv; log: Log }): SupervisedChild {
+export function superviseChild(options: {
+  name: string;
+  script: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+  log: Log;
+}): SupervisedChild {
   const { name, log } = options;
   let stopping = false;
   let child: ChildProcess | undefined;
@@ -35,7 +41,11 @@ export function superviseChild(options: { name: string; script: string; args: re
   const start = () => {
     const started_ms = performance.now();
     let failure = '';
-    const running = fork(options.script, options.args, { env: options.env, detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const running = fork(options.script, options.args, {
+      env: options.env,
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     child = running;
     running.on('message', (message: ChildMessage) => {
       if (message.type === 'ready') {

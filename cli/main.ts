@@ -43,7 +43,9 @@ function stopSignal(): AbortSignal {
 }
 
 const program = new Command('glassway')
-  .description('A see-through AI gateway: calls pass through untouched; what each cost, how long it took and how it failed lands in ClickHouse.')
+  .description(
+    'A see-through AI gateway: calls pass through untouched; what each cost, how long it took and how it failed lands in ClickHouse.',
+  )
   .version(VERSION)
   .showHelpAfterError('(run with --help for the options)');
 
@@ -55,11 +57,13 @@ function command(name: string, description: string): Command {
     .addOption(new Option('--data <dir>', 'data folder').env('GLASSWAY_DATA').default('.glassway'));
 }
 
-command('up', 'run everything: proxy, ingest, console, and an embedded ClickHouse unless CLICKHOUSE_URL is set').action(async (options: CommonOptions) => {
-  const settings = await settingsOf(options);
-  const { up } = await import('./up.ts');
-  await up({ settings, dataDir: resolve(options.data), configFile: options.config, signal: stopSignal() });
-});
+command('up', 'run everything: proxy, ingest, console, and an embedded ClickHouse unless CLICKHOUSE_URL is set').action(
+  async (options: CommonOptions) => {
+    const settings = await settingsOf(options);
+    const { up } = await import('./up.ts');
+    await up({ settings, dataDir: resolve(options.data), configFile: options.config, signal: stopSignal() });
+  },
+);
 
 command('proxy', 'run the proxy alone').action(async (options: CommonOptions) => {
   process.title = 'glassway proxy';
@@ -68,7 +72,11 @@ command('proxy', 'run the proxy alone').action(async (options: CommonOptions) =>
   const { startProxy } = await import('../proxy/main.ts');
   process.exitCode = await runService(async () => {
     const proxy = await startProxy(settings, { dataDir: resolve(options.data), version: VERSION, log });
-    if (process.send === undefined) log('info', `calls on ${proxy.url}, operators on ${proxy.adminUrl}, records to ${settings.ingestUrl ?? 'nowhere yet (ingestUrl is not set)'}`);
+    if (process.send === undefined)
+      log(
+        'info',
+        `calls on ${proxy.url}, operators on ${proxy.adminUrl}, records to ${settings.ingestUrl ?? 'nowhere yet (ingestUrl is not set)'}`,
+      );
     return proxy;
   }, log);
 });

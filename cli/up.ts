@@ -60,7 +60,8 @@ export async function up(options: UpOptions): Promise<void> {
     const ingest = child('ingest', clickhouse.env, INGEST_STOP_MS);
     await Promise.all([proxy.ready, ingest.ready]);
     const reachable = await answersReady(`${ingestUrl}/readyz`, clickhouse.embedded ? READY_WAIT_MS : REACHABLE_WAIT_MS, signal);
-    if (!reachable && clickhouse.embedded && !signal.aborted) throw new StartError(`Ingest did not become ready within ${READY_WAIT_MS / 1_000} s; its messages above say why.`);
+    if (!reachable && clickhouse.embedded && !signal.aborted)
+      throw new StartError(`Ingest did not become ready within ${READY_WAIT_MS / 1_000} s; its messages above say why.`);
     if (!signal.aborted) {
       process.stdout.write(
         banner({
@@ -117,7 +118,10 @@ function makeDataDir(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StartError(`The data folder ${dataDir} cannot be made: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`, { cause: error });
+    throw new StartError(
+      `The data folder ${dataDir} cannot be made: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`,
+      { cause: error },
+    );
   }
 }
 

@@ -67,7 +67,10 @@ const Schema = z.strictObject({
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a ClickHouse identifier')
         .default('glassway'),
       /** Memory cap of the embedded server. */
-      memoryBytes: z.int().min(512 * 1024 ** 2).default(2 * 1024 ** 3),
+      memoryBytes: z
+        .int()
+        .min(512 * 1024 ** 2)
+        .default(2 * 1024 ** 3),
     })
     .prefault({}),
   limits: z

@@ -23,7 +23,11 @@ export async function listen(server: Server, host: string, port: number, setting
   await new Promise<void>((resolve, reject) => {
     const onError = (error: Error & { code?: string }) => {
       const reason = REASONS[error.code ?? ''] ?? `cannot be listened on: ${error.message}`;
-      reject(new StartError(`Port ${port} on ${host} (${setting}) ${reason}. Stop what uses it, or set ${setting} to another port.`, { cause: error }));
+      reject(
+        new StartError(`Port ${port} on ${host} (${setting}) ${reason}. Stop what uses it, or set ${setting} to another port.`, {
+          cause: error,
+        }),
+      );
     };
     server.once('error', onError);
     server.listen(port, host, () => {

@@ -23,7 +23,9 @@ export function createAdminApp({ metrics, journal, version, ingestUrl, state }: 
   });
   app.get('/readyz', (_req, res) => {
     // Ingest being away is no reason to send calls elsewhere: calls work without it.
-    res.status(state.accepting ? 200 : 503).json({ ready: state.accepting, ingest_url: ingestUrl ?? null, queue_records: journal.records, queue_bytes: journal.bytes });
+    res
+      .status(state.accepting ? 200 : 503)
+      .json({ ready: state.accepting, ingest_url: ingestUrl ?? null, queue_records: journal.records, queue_bytes: journal.bytes });
   });
   app.get('/metrics', async (_req, res) => {
     res.type(metrics.registry.contentType).send(await metrics.registry.metrics());

@@ -113,7 +113,8 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions):
     if (!journal.append(record)) metrics.recordsDropped.inc({ reason: 'queue_full' });
   };
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
-  const captureOf = (project: string): CaptureMode => (Object.hasOwn(settings.projects, project) ? settings.projects[project]?.capture : undefined) ?? 'metadata';
+  const captureOf = (project: string): CaptureMode =>
+    (Object.hasOwn(settings.projects, project) ? settings.projects[project]?.capture : undefined) ?? 'metadata';
   return (identity, route, req) =>
     new CallTap({
       identity,
@@ -121,7 +122,8 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions):
       method: req.method ?? '',
       requestHeaders: req.rawHeaders,
       bodyBytesMax: settings.limits.bodyBytes,
-      captureBytesMax: effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
+      captureBytesMax:
+        effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
       emit,
       fault,
     });
@@ -155,7 +157,10 @@ function answerMalformed(error: Error & { code?: string; reason?: string }, sock
   const { code = '' } = error;
   const answer =
     code === 'HPE_HEADER_OVERFLOW'
-      ? { error: new GatewayError('headers_too_large', 'Raise limits.headerBytes if they are meant.'), reason: 'Request Header Fields Too Large' }
+      ? {
+          error: new GatewayError('headers_too_large', 'Raise limits.headerBytes if they are meant.'),
+          reason: 'Request Header Fields Too Large',
+        }
       : code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? { error: new GatewayError('request_timeout', ''), reason: 'Request Timeout' }
         : { error: new GatewayError('malformed_request', `${error.reason ?? error.message} (${code}).`), reason: 'Bad Request' };

@@ -66,7 +66,9 @@ function bodyText(bytes: Buffer, encoding: string, bytesMax: number): string {
   const decode = DECODERS[name];
   if (decode === undefined) return `[not shown: content-encoding ${JSON.stringify(encoding)}, ${bytes.length} bytes kept]`;
   try {
-    return decode(bytes, bytesMax * UNFOLD_MAX).subarray(0, bytesMax).toString('utf8');
+    return decode(bytes, bytesMax * UNFOLD_MAX)
+      .subarray(0, bytesMax)
+      .toString('utf8');
   } catch {
     return `[not shown: the ${name} body cannot be decoded, ${bytes.length} bytes kept]`;
   }

@@ -32,9 +32,13 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
       faults.push({ at, problem: `is reserved for paths without an upstream; choose a name other than ${[...RESERVED_NAMES].join(', ')}` });
     const dialect = entry.dialect === undefined ? (builtIn?.dialect ?? DIALECTS['openai']) : DIALECTS[entry.dialect];
     if (dialect === undefined)
-      faults.push({ at: `${at}.dialect`, problem: `${JSON.stringify(entry.dialect)} is no dialect; accepted: ${Object.keys(DIALECTS).join(', ')}` });
+      faults.push({
+        at: `${at}.dialect`,
+        problem: `${JSON.stringify(entry.dialect)} is no dialect; accepted: ${Object.keys(DIALECTS).join(', ')}`,
+      });
     const baseUrl = entry.baseUrl ?? builtIn?.baseUrl;
-    if (baseUrl === undefined) faults.push({ at: `${at}.baseUrl`, problem: `missing: ${name} is not built in (built in are ${Object.keys(UPSTREAMS).join(', ')})` });
+    if (baseUrl === undefined)
+      faults.push({ at: `${at}.baseUrl`, problem: `missing: ${name} is not built in (built in are ${Object.keys(UPSTREAMS).join(', ')})` });
     else faults.push(...baseUrlFaults(`${at}.baseUrl`, baseUrl));
     if (dialect && baseUrl !== undefined) {
       const exceptions = entry.baseUrl === undefined ? builtIn?.exceptions : undefined;
@@ -43,7 +47,10 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
     }
   }
   if (!table.has(settings.defaultUpstream))
-    faults.push({ at: 'defaultUpstream', problem: `${JSON.stringify(settings.defaultUpstream)} is no upstream; known: ${[...table.keys()].join(', ')}` });
+    faults.push({
+      at: 'defaultUpstream',
+      problem: `${JSON.stringify(settings.defaultUpstream)} is no upstream; known: ${[...table.keys()].join(', ')}`,
+    });
   return { table, faults };
 }
 
@@ -58,11 +65,13 @@ function atMockPort(upstream: Upstream, settings: Settings): Upstream {
 function baseUrlFaults(at: string, baseUrl: string): ConfigFault[] {
   const faults: ConfigFault[] = [];
   for (const [, name = ''] of baseUrl.matchAll(PLACEHOLDER))
-    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) faults.push({ at, problem: `placeholder {${name}} is not valid; want a letter, then letters and digits, as {region}` });
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name))
+      faults.push({ at, problem: `placeholder {${name}} is not valid; want a letter, then letters and digits, as {region}` });
   const url = URL.parse(baseUrl.replace(PLACEHOLDER, 'x'));
   if (url === null) faults.push({ at, problem: `${JSON.stringify(baseUrl)} is no URL` });
   else {
-    if (url.search !== '' || url.hash !== '') faults.push({ at, problem: 'has a query string or a fragment; want scheme, host and path only' });
+    if (url.search !== '' || url.hash !== '')
+      faults.push({ at, problem: 'has a query string or a fragment; want scheme, host and path only' });
     if (url.username !== '' || url.password !== '') faults.push({ at, problem: 'has credentials; the caller sends its own' });
   }
   return faults;

@@ -18,7 +18,14 @@ export interface ForwardOptions {
   readonly requestBufferBytes: number;
 }
 
-export function forward(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions): void {
+export function forward(
+  req: IncomingMessage,
+  res: ServerResponse,
+  route: Route,
+  requestId: string,
+  tap: CallTap,
+  options: ForwardOptions,
+): void {
   const exchange = new Exchange(req, res, route, requestId, tap, options.dispatcher);
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] !== undefined || Number(length) > options.requestBufferBytes) exchange.stream();
@@ -89,7 +96,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (body === null) this.#tap.requestEnd();
     const headers = requestHeaders(this.#req.rawHeaders);
     // undici takes any async iterable (its types name Readable only)
-    const options = { origin: this.#route.origin, path: this.#route.target, method: this.#req.method ?? 'GET', headers, body } as unknown as Dispatcher.DispatchOptions;
+    const options = {
+      origin: this.#route.origin,
+      path: this.#route.target,
+      method: this.#req.method ?? 'GET',
+      headers,
+      body,
+    } as unknown as Dispatcher.DispatchOptions;
     this.#dispatcher.dispatch(options, this);
     this.#tap.dispatched();
   }

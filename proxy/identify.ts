@@ -102,7 +102,8 @@ function collect(name: string, value: string, found: Collected): boolean {
   const field = HEADER_FIELDS[name];
   if (field === undefined) {
     if (name.startsWith(TAG_PREFIX)) addTag(found, name.slice(TAG_PREFIX.length), checked(name, value, VALUE_CHARS_MAX, 'invalid_header'));
-    else if (name.startsWith(RIVAL_TAG_PREFIX)) addTag(found, name.slice(RIVAL_TAG_PREFIX.length), decodeText(value).slice(0, VALUE_CHARS_MAX));
+    else if (name.startsWith(RIVAL_TAG_PREFIX))
+      addTag(found, name.slice(RIVAL_TAG_PREFIX.length), decodeText(value).slice(0, VALUE_CHARS_MAX));
     // A header of a newer Glassway: not for this one to refuse.
     else return name.startsWith(OWN_PREFIX);
     return true;
@@ -119,12 +120,18 @@ function checkedField(name: string, field: Exclude<Field, 'tags' | 'metadata'>, 
   if (field === 'project') return checked(name, value, TAG_CHARS_MAX, 'invalid_project');
   if (field === 'request_id') {
     if (!/^[\x21-\x7e]{1,128}$/.test(value))
-      throw new GatewayError('invalid_header', `${name} has ${value.length} characters; want 1 to 128 printable ASCII characters without spaces.`);
+      throw new GatewayError(
+        'invalid_header',
+        `${name} has ${value.length} characters; want 1 to 128 printable ASCII characters without spaces.`,
+      );
     return value;
   }
   if (field === 'capture') {
     if (!CAPTURE_MODES.some((mode) => mode === value))
-      throw new GatewayError('invalid_header', `${name} is ${JSON.stringify(value.slice(0, 40))}; want one of ${CAPTURE_MODES.join(', ')}.`);
+      throw new GatewayError(
+        'invalid_header',
+        `${name} is ${JSON.stringify(value.slice(0, 40))}; want one of ${CAPTURE_MODES.join(', ')}.`,
+      );
     return value;
   }
   // A rival's header was not written for us: cut what we would have refused.

@@ -85,7 +85,10 @@ async function drain(server: Server, drain_ms: number, log: Log): Promise<void> 
 
 /** Which process carried a call: the host's name for the reader, randomness for uniqueness. */
 function proxyId(): string {
-  const host = hostname().replace(/[^A-Za-z0-9-]/g, '-').slice(0, 40) || 'proxy';
+  const host =
+    hostname()
+      .replace(/[^A-Za-z0-9-]/g, '-')
+      .slice(0, 40) || 'proxy';
   return `${host}-${randomBytes(6).toString('hex')}`;
 }
 
@@ -101,7 +104,10 @@ function readFingerprintKey(dataDir: string): Buffer {
     }
     return readFileSync(path);
   } catch (error) {
-    throw new StartError(`The data folder ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`, { cause: error });
+    throw new StartError(
+      `The data folder ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`,
+      { cause: error },
+    );
   }
 }
 

@@ -2,7 +2,7 @@
  * Errors of Glassway's own towards a client: JSON in the calling dialect's shape, with headers by which
  * a client tells them from the provider's.
  */
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { ERROR_HEADER, type GatewayError } from '../contract/errors.ts';
 import type { UpstreamTable } from './config.ts';
 import { DIALECTS } from './providers/index.ts';

@@ -38,7 +38,8 @@ export function createRouter(upstreams: UpstreamTable, defaultUpstream: string):
   const bases = new Map([...upstreams.values()].map((upstream) => [upstream.name, parseBase(upstream)]));
   const baseOf = (name: string): Base => {
     const base = bases.get(name);
-    if (base === undefined) throw new GatewayError('unknown_upstream', `${JSON.stringify(name)} is not configured; known are ${[...bases.keys()].join(', ')}.`);
+    if (base === undefined)
+      throw new GatewayError('unknown_upstream', `${JSON.stringify(name)} is not configured; known are ${[...bases.keys()].join(', ')}.`);
     return base;
   };
   return (requestTarget, rawHeaders) => {
@@ -52,10 +53,19 @@ export function createRouter(upstreams: UpstreamTable, defaultUpstream: string):
     const shape = SHAPES.find(([pattern]) => pattern.test(path));
     if (shape === undefined) {
       const known = [...bases.keys()].join(', ');
-      throw new GatewayError('unknown_upstream', `${JSON.stringify(path.slice(0, 80))} starts with no upstream's name; want /<upstream>/<the provider's path> with one of ${known}.`);
+      throw new GatewayError(
+        'unknown_upstream',
+        `${JSON.stringify(path.slice(0, 80))} starts with no upstream's name; want /<upstream>/<the provider's path> with one of ${known}.`,
+      );
     }
     const base = baseOf(shape[1] ?? defaultUpstream);
-    return build(base, base.placeholders.map((name) => impliedValue(base, name, rawHeaders)), path, query, question >= 0);
+    return build(
+      base,
+      base.placeholders.map((name) => impliedValue(base, name, rawHeaders)),
+      path,
+      query,
+      question >= 0,
+    );
   };
 }
 
@@ -88,7 +98,10 @@ function fillFromPath(base: Base, rest: string, query: string, hasQuery: boolean
     const value = rest.slice(at + 1, end < 0 ? undefined : end);
     if (!PLACEHOLDER_VALUE.test(value)) {
       const want = `/${base.upstream.name}/${base.placeholders.map((p) => `{${p}}`).join('/')}/…`;
-      throw new GatewayError('invalid_upstream_path', `${JSON.stringify(value.slice(0, 80))} is no {${name}}; want ${want} with letters, digits and dashes.`);
+      throw new GatewayError(
+        'invalid_upstream_path',
+        `${JSON.stringify(value.slice(0, 80))} is no {${name}}; want ${want} with letters, digits and dashes.`,
+      );
     }
     values.push(value);
     at = end < 0 ? rest.length : end;

@@ -27,7 +27,10 @@ export interface Shipper {
   stop(): Promise<void>;
 }
 
-type Attempt = { readonly kind: 'done' } | { readonly kind: 'refused'; readonly reason: string } | { readonly kind: 'later'; readonly reason: string; readonly wait_ms: number };
+type Attempt =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'later'; readonly reason: string; readonly wait_ms: number };
 
 export function startShipper(options: { ingestUrl: string; journal: Journal; metrics: ProxyMetrics; log: Log }): Shipper {
   const { journal, metrics, log } = options;
@@ -80,7 +83,8 @@ export function startShipper(options: { ingestUrl: string; journal: Journal; met
         return;
       }
       failures += 1;
-      if (failures === 1 || failures % 20 === 0) log('warn', `ingest cannot take batches (${attempt.reason}); ${journal.records} records wait, attempt ${failures}`);
+      if (failures === 1 || failures % 20 === 0)
+        log('warn', `ingest cannot take batches (${attempt.reason}); ${journal.records} records wait, attempt ${failures}`);
       const backoff_ms = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));
       await idle(Math.max(attempt.wait_ms, backoff_ms * (0.5 + Math.random() / 2)));
     }
@@ -101,7 +105,15 @@ export function startShipper(options: { ingestUrl: string; journal: Journal; met
       }
       const reason = `${answer.statusCode} ${text.slice(0, 300)}`;
       const { statusCode } = answer;
-      if (statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 429 && statusCode !== 401 && statusCode !== 403 && statusCode !== 404)
+      if (
+        statusCode >= 400 &&
+        statusCode < 500 &&
+        statusCode !== 408 &&
+        statusCode !== 429 &&
+        statusCode !== 401 &&
+        statusCode !== 403 &&
+        statusCode !== 404
+      )
         return { kind: 'refused', reason };
       return { kind: 'later', reason, wait_ms: retryAfterMs(answer.headers['retry-after']) };
     } catch (error) {
@@ -120,7 +132,10 @@ export function startShipper(options: { ingestUrl: string; journal: Journal; met
     const rejected = typeof answer === 'object' && answer !== null && 'rejected' in answer ? answer.rejected : undefined;
     if (!Array.isArray(rejected) || rejected.length === 0) return;
     metrics.recordsDropped.inc({ reason: 'rejected' }, rejected.length);
-    log('error', `ingest rejected ${rejected.length} of ${batch.lines.length} records of batch ${batch.id}: ${JSON.stringify(rejected[0])}`);
+    log(
+      'error',
+      `ingest rejected ${rejected.length} of ${batch.lines.length} records of batch ${batch.id}: ${JSON.stringify(rejected[0])}`,
+    );
   }
 
   return {

@@ -96,7 +96,9 @@ export class CallTap {
     this.#headers_ms = monotonicMs();
     this.#status = status;
     this.#responseEncoding = rawHeader(raw, 'content-encoding');
-    this.#watch(() => this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name)));
+    this.#watch(() =>
+      this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name)),
+    );
   }
 
   /** They are written to the client. */
@@ -216,7 +218,8 @@ export class CallTap {
       sdk: identity.sdk,
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
-    if (this.#capture) record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
+    if (this.#capture)
+      record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
     return record;
   }
 
@@ -232,7 +235,8 @@ function describeError(ending: Ending, status: number, facts: CallFacts | undefi
   if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
   const error = facts?.error ?? facts?.reading.error;
   if (error) return { type: error.type, message: cleanMessage(error.message) };
-  if (ending.kind === 'truncated') return { type: ending.timeout ? 'glassway_upstream_timeout' : 'glassway_upstream_reset', message: cleanMessage(ending.reason) };
+  if (ending.kind === 'truncated')
+    return { type: ending.timeout ? 'glassway_upstream_timeout' : 'glassway_upstream_reset', message: cleanMessage(ending.reason) };
   return status >= 400 ? { type: `http_${status}`, message: '' } : { type: '', message: '' };
 }
 

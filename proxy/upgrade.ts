@@ -96,11 +96,13 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
       const route = options.route(req.url ?? '', req.rawHeaders);
       const identity = options.identify(req.rawHeaders, route.query);
       connections.set(req, { route, tap: options.openTap(identity, route, req), answered: false, ended: false });
-      for (const name of Object.keys(req.headers)) if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
+      for (const name of Object.keys(req.headers))
+        if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
       proxy.upgrade(req, socket as Socket, head);
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
-      if (error.code === 'internal') options.log('error', `upgrade failed in Glassway: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+      if (error.code === 'internal')
+        options.log('error', `upgrade failed in Glassway: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
       socket.end(rawErrorResponse(error, dialectOfPath(req.url ?? '', options.upstreams), 'Glassway Error'));
     }
   };

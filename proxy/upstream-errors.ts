@@ -31,7 +31,9 @@ const CODES: readonly (readonly [string, GatewayErrorCode])[] = [
 export function describeUpstreamError(error: Error, origin: string): GatewayError {
   const code = errorCode(error);
   const entry = CODES.find(([pattern]) => (pattern.endsWith('*') ? code.startsWith(pattern.slice(0, -1)) : code === pattern));
-  return new GatewayError(entry?.[1] ?? 'upstream_unreachable', `${origin}: ${code === '' ? '' : `${code}, `}${message(error)}.`, { cause: error });
+  return new GatewayError(entry?.[1] ?? 'upstream_unreachable', `${origin}: ${code === '' ? '' : `${code}, `}${message(error)}.`, {
+    cause: error,
+  });
 }
 
 /** Node's happy eyeballs reports all addresses' errors in one AggregateError without a code of its own. */

@@ -7,6 +7,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { constants, setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataType, load, open } from 'ffi-rs';
 import { createPipe, hangUpClients, lockFile, openLibc } from './libc.ts';
@@ -87,7 +88,7 @@ async function lockFolder(path: string): Promise<void> {
       const holder = readFileSync(path, 'utf8').trim();
       throw new Fault(
         'data_folder_in_use',
-        `another Glassway that is running${holder === '' ? '' : ` (process ${holder})`} uses this data folder`,
+        `the data folder ${dirname(dirname(path))} is in use by another Glassway that is running${holder === '' ? '' : ` (process ${holder})`}`,
       );
     }
     await delay(50);

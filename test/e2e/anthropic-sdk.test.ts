@@ -30,10 +30,15 @@ async function row(id: string): Promise<Record<string, unknown>> {
   return found as Record<string, unknown>;
 }
 
-const question = { model: 'claude-sonnet-4-5', max_tokens: 500, messages: [{ role: 'user' as const, content: 'What is the capital of France?' }] };
+const question = {
+  model: 'claude-sonnet-4-5',
+  max_tokens: 500,
+  messages: [{ role: 'user' as const, content: 'What is the capital of France?' }],
+};
 
 /** Anthropic's input_tokens leave the cached ones out; the row's count all. */
-const totalInput = (usage: Anthropic.Usage) => usage.input_tokens + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0);
+const totalInput = (usage: Anthropic.Usage) =>
+  usage.input_tokens + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0);
 
 test('a plain message: the SDK and the row agree on model, tokens and stop reason', async () => {
   const answer = await through('anthropic-plain').messages.create(question);
@@ -56,18 +61,29 @@ test('a plain message: the SDK and the row agree on model, tokens and stop reaso
 test('a streamed message: the last word on usage is the row', async () => {
   const answer = await through('anthropic-stream').messages.stream(question).finalMessage();
   const found = await row('anthropic-stream');
-  expect(found).toMatchObject({ stream: true, outcome: 'ok', finish_reason: answer.stop_reason, input_tokens: totalInput(answer.usage), output_tokens: answer.usage.output_tokens });
+  expect(found).toMatchObject({
+    stream: true,
+    outcome: 'ok',
+    finish_reason: answer.stop_reason,
+    input_tokens: totalInput(answer.usage),
+    output_tokens: answer.usage.output_tokens,
+  });
   expect(found['ttft_ms']).not.toBeNull();
 });
 
 test('a tool call, plain and streamed, arrives whole', async () => {
-  const tools = [{ name: 'get_weather', input_schema: { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] } }];
+  const tools = [
+    { name: 'get_weather', input_schema: { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] } },
+  ];
   const scenario = { 'x-mock-scenario': 'tool_call' };
   const plain = await through('anthropic-tool', scenario).messages.create({ ...question, tools });
   expect(plain.content.some((block) => block.type === 'tool_use' && block.name === 'get_weather')).toBe(true);
-  const streamed = await through('anthropic-tool-stream', scenario).messages.stream({ ...question, tools }).finalMessage();
+  const streamed = await through('anthropic-tool-stream', scenario)
+    .messages.stream({ ...question, tools })
+    .finalMessage();
   expect(streamed.content.some((block) => block.type === 'tool_use')).toBe(true);
-  for (const id of ['anthropic-tool', 'anthropic-tool-stream']) expect(await row(id)).toMatchObject({ finish_reason: 'tool_use', outcome: 'ok' });
+  for (const id of ['anthropic-tool', 'anthropic-tool-stream'])
+    expect(await row(id)).toMatchObject({ finish_reason: 'tool_use', outcome: 'ok' });
 });
 
 test.each([
@@ -83,7 +99,9 @@ test.each([
 });
 
 test('an error inside a stream reaches the SDK, and the row says stream_error', async () => {
-  await expect(through('anthropic-in-stream', { 'x-mock-scenario': 'in_stream_error' }).messages.stream(question).finalMessage()).rejects.toThrow();
+  await expect(
+    through('anthropic-in-stream', { 'x-mock-scenario': 'in_stream_error' }).messages.stream(question).finalMessage(),
+  ).rejects.toThrow();
   expect(await row('anthropic-in-stream')).toMatchObject({ status: 200, outcome: 'stream_error' });
 });
 
@@ -101,9 +119,18 @@ test('an aborted stream is a row with client_abort', async () => {
 });
 
 test('paths without an upstream’s name go to Anthropic when they look like it', async () => {
-  const client = new Anthropic({ baseURL: glassway.proxyUrl, apiKey: 'sk-ant-test-secret', maxRetries: 0, defaultHeaders: { 'x-glassway-request-id': 'anthropic-bare' } });
+  const client = new Anthropic({
+    baseURL: glassway.proxyUrl,
+    apiKey: 'sk-ant-test-secret',
+    maxRetries: 0,
+    defaultHeaders: { 'x-glassway-request-id': 'anthropic-bare' },
+  });
   const answer = await client.messages.create(question);
-  expect(await row('anthropic-bare')).toMatchObject({ upstream: 'anthropic', project: 'default', output_tokens: answer.usage.output_tokens });
+  expect(await row('anthropic-bare')).toMatchObject({
+    upstream: 'anthropic',
+    project: 'default',
+    output_tokens: answer.usage.output_tokens,
+  });
 });
 
 test('an invalid project tag is a 400 in Anthropic’s error shape that says what is right', async () => {

@@ -20,7 +20,10 @@ afterAll(async () => {
 const through = (id: string, headers: Record<string, string> = {}) =>
   new GoogleGenAI({
     apiKey: 'AIza-test-secret',
-    httpOptions: { baseUrl: `${glassway.proxyUrl}/gemini`, headers: { 'x-glassway-project': 'sdk-tests', 'x-glassway-request-id': id, ...headers } },
+    httpOptions: {
+      baseUrl: `${glassway.proxyUrl}/gemini`,
+      headers: { 'x-glassway-project': 'sdk-tests', 'x-glassway-request-id': id, ...headers },
+    },
   });
 
 async function row(id: string): Promise<Record<string, unknown>> {
@@ -71,8 +74,13 @@ test('the JSON-array framing of streams is read as well', async () => {
 });
 
 test('a function call arrives whole', async () => {
-  const tools = [{ functionDeclarations: [{ name: 'get_weather', parametersJsonSchema: { type: 'object', properties: { city: { type: 'string' } } } }] }];
-  const answer = await through('gemini-tool', { 'x-mock-scenario': 'tool_call' }).models.generateContent({ ...question, config: { tools } });
+  const tools = [
+    { functionDeclarations: [{ name: 'get_weather', parametersJsonSchema: { type: 'object', properties: { city: { type: 'string' } } } }] },
+  ];
+  const answer = await through('gemini-tool', { 'x-mock-scenario': 'tool_call' }).models.generateContent({
+    ...question,
+    config: { tools },
+  });
   expect(answer.functionCalls?.[0]?.name).toBe('get_weather');
   expect(await row('gemini-tool')).toMatchObject({ outcome: 'ok', ...tokens(answer) });
 });

@@ -1,14 +1,15 @@
 /**
  * What stands behind the proxy may be down: calls work unchanged, and what can be kept is kept.
  */
+
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join, resolve } from 'node:path';
 import OpenAI from 'openai';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { freePorts, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 let mock: MockProvider;
@@ -19,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => mock?.close());
 
 const ask = (proxyUrl: string, id: string) =>
-  new OpenAI({ baseURL: `${proxyUrl}/openai/v1`, apiKey: 'sk-test', maxRetries: 0, defaultHeaders: { 'x-glassway-project': 'alone', 'x-glassway-request-id': id } }).chat.completions.create({
+  new OpenAI({
+    baseURL: `${proxyUrl}/openai/v1`,
+    apiKey: 'sk-test',
+    maxRetries: 0,
+    defaultHeaders: { 'x-glassway-project': 'alone', 'x-glassway-request-id': id },
+  }).chat.completions.create({
     model: 'gpt-5-mini',
     messages: [{ role: 'user', content: 'Hello' }],
   });
@@ -68,7 +74,9 @@ test('with ingest away calls work; their records arrive when it is there', async
     });
   }).listen(ingest, '127.0.0.1');
   await once(late, 'listening');
-  await waitFor('the records to be shipped', async () => (/^glassway_proxy_queue_records 0$/m.test(await proxy.metrics()) ? true : undefined));
+  await waitFor('the records to be shipped', async () =>
+    /^glassway_proxy_queue_records 0$/m.test(await proxy.metrics()) ? true : undefined,
+  );
   expect([...batches.values()].every((count) => count === 1)).toBe(true);
   expect(await proxy.stop()).toBe(0);
   late.close();

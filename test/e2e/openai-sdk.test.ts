@@ -55,7 +55,11 @@ test('a plain chat completion: the SDK and the row agree on model, tokens and fi
 });
 
 test('a streamed chat completion with usage: chunks join to the answer, the row has the usage and a time to first token', async () => {
-  const stream = await through('openai-stream').chat.completions.create({ ...question, stream: true, stream_options: { include_usage: true } });
+  const stream = await through('openai-stream').chat.completions.create({
+    ...question,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
   let text = '';
   let usage: OpenAI.CompletionUsage | null | undefined;
   let finish: string | null | undefined;
@@ -66,7 +70,13 @@ test('a streamed chat completion with usage: chunks join to the answer, the row 
   }
   expect(text.length).toBeGreaterThan(0);
   const found = await row('openai-stream');
-  expect(found).toMatchObject({ stream: true, outcome: 'ok', finish_reason: finish, input_tokens: usage?.prompt_tokens, output_tokens: usage?.completion_tokens });
+  expect(found).toMatchObject({
+    stream: true,
+    outcome: 'ok',
+    finish_reason: finish,
+    input_tokens: usage?.prompt_tokens,
+    output_tokens: usage?.completion_tokens,
+  });
   expect(found['ttft_ms']).toBeGreaterThanOrEqual(found['ttfb_ms'] as number);
   expect(found['duration_ms']).toBeGreaterThanOrEqual(found['ttft_ms'] as number);
 });
@@ -74,12 +84,22 @@ test('a streamed chat completion with usage: chunks join to the answer, the row 
 test('a stream that reports no usage has NULL tokens and cost, never 0', async () => {
   const stream = await through('openai-no-usage').chat.completions.create({ ...question, stream: true });
   for await (const _ of stream);
-  expect(await row('openai-no-usage')).toMatchObject({ outcome: 'ok', usage_source: 'none', input_tokens: null, output_tokens: null, cost_usd: null, cost_source: 'none' });
+  expect(await row('openai-no-usage')).toMatchObject({
+    outcome: 'ok',
+    usage_source: 'none',
+    input_tokens: null,
+    output_tokens: null,
+    cost_usd: null,
+    cost_source: 'none',
+  });
 });
 
 test('a tool call, plain and streamed, arrives whole', async () => {
   const tools = [
-    { type: 'function' as const, function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } },
+    {
+      type: 'function' as const,
+      function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } },
+    },
   ];
   const scenario = { 'x-mock-scenario': 'tool_call' };
   const answer = await through('openai-tool', scenario).chat.completions.create({ ...question, tools });
@@ -87,7 +107,9 @@ test('a tool call, plain and streamed, arrives whole', async () => {
   expect(call?.type === 'function' && call.function.name).toBe('get_weather');
   expect(await row('openai-tool')).toMatchObject({ finish_reason: 'tool_calls', outcome: 'ok' });
 
-  const streamed = await through('openai-tool-stream', scenario).chat.completions.stream({ ...question, tools, stream: true }).finalChatCompletion();
+  const streamed = await through('openai-tool-stream', scenario)
+    .chat.completions.stream({ ...question, tools, stream: true })
+    .finalChatCompletion();
   expect(streamed.choices[0]?.message.tool_calls).toHaveLength(1);
   expect(await row('openai-tool-stream')).toMatchObject({ finish_reason: 'tool_calls', stream: true });
 });
@@ -105,13 +127,21 @@ test('the Responses API, plain and streamed: the row has its status and usage', 
   const stream = await through('openai-responses-stream').responses.create({ model: 'gpt-5', input: 'Say hello.', stream: true });
   let completed: OpenAI.Responses.Response | undefined;
   for await (const event of stream) if (event.type === 'response.completed') completed = event.response;
-  expect(await row('openai-responses-stream')).toMatchObject({ stream: true, finish_reason: 'completed', output_tokens: completed?.usage?.output_tokens });
+  expect(await row('openai-responses-stream')).toMatchObject({
+    stream: true,
+    finish_reason: 'completed',
+    output_tokens: completed?.usage?.output_tokens,
+  });
 });
 
 test('embeddings and the list of models pass; embeddings have input tokens, the list is an other operation', async () => {
   const embeddings = await through('openai-embeddings').embeddings.create({ model: 'text-embedding-3-small', input: ['one', 'two'] });
   expect(embeddings.data).toHaveLength(2);
-  expect(await row('openai-embeddings')).toMatchObject({ operation: 'embeddings', input_tokens: embeddings.usage.prompt_tokens, response_model: embeddings.model });
+  expect(await row('openai-embeddings')).toMatchObject({
+    operation: 'embeddings',
+    input_tokens: embeddings.usage.prompt_tokens,
+    response_model: embeddings.model,
+  });
   const models = await through('openai-models').models.list();
   expect(models.data.length).toBeGreaterThan(0);
   expect(await row('openai-models')).toMatchObject({ operation: 'other', method: 'GET', status: 200, outcome: 'ok', input_tokens: null });
@@ -136,7 +166,11 @@ test.each([
   const wanted = await failure(direct(asked));
   expect(seen).toBeInstanceOf(expected);
   if (!(seen instanceof OpenAI.APIError) || !(wanted instanceof OpenAI.APIError)) throw new Error('not an APIError');
-  expect({ status: seen.status, code: seen.code, type: seen.type }).toEqual({ status: wanted.status, code: wanted.code, type: wanted.type });
+  expect({ status: seen.status, code: seen.code, type: seen.type }).toEqual({
+    status: wanted.status,
+    code: wanted.code,
+    type: wanted.type,
+  });
   expect(seen.headers?.get('retry-after') ?? null).toBe(wanted.headers?.get('retry-after') ?? null);
   const found = await row(`openai-${scenario}`);
   expect(found).toMatchObject({ status: Number(scenario), outcome, usage_source: 'none', cost_usd: null });
@@ -159,7 +193,10 @@ test('a stream that is cut off breaks for the client too, and the row says strea
 });
 
 test('an error inside a stream reaches the SDK, and the row says stream_error', async () => {
-  const stream = await through('openai-in-stream', { 'x-mock-scenario': 'in_stream_error' }).chat.completions.create({ ...question, stream: true });
+  const stream = await through('openai-in-stream', { 'x-mock-scenario': 'in_stream_error' }).chat.completions.create({
+    ...question,
+    stream: true,
+  });
   await expect(
     (async () => {
       for await (const _ of stream);

@@ -20,7 +20,10 @@ afterAll(async () => {
 });
 
 const start = async (options: Parameters<typeof startGlassway>[0] = {}): Promise<RunningGlassway> => {
-  const glassway = await startGlassway({ ...options, settings: { upstreams: { openai: { baseUrl: `${mock.url}/openai` } }, ...options.settings } });
+  const glassway = await startGlassway({
+    ...options,
+    settings: { upstreams: { openai: { baseUrl: `${mock.url}/openai` } }, ...options.settings },
+  });
   started.push(glassway);
   return glassway;
 };
@@ -28,7 +31,12 @@ const start = async (options: Parameters<typeof startGlassway>[0] = {}): Promise
 async function call(glassway: RunningGlassway, id: string): Promise<number> {
   const answer = await fetch(`${glassway.proxyUrl}/openai/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', 'x-glassway-project': 'up', 'x-glassway-request-id': id },
+    headers: {
+      'content-type': 'application/json',
+      authorization: 'Bearer sk-test',
+      'x-glassway-project': 'up',
+      'x-glassway-request-id': id,
+    },
     body: JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: 'Hello' }] }),
   });
   await answer.text();
@@ -55,7 +63,9 @@ function alive(pid: number): boolean {
 }
 
 function childNamed(glassway: RunningGlassway, command: string): number {
-  const found = tree(glassway.process.pid as number).find((pid) => new RegExp(`${command}`).test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')));
+  const found = tree(glassway.process.pid as number).find((pid) =>
+    new RegExp(`${command}`).test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')),
+  );
   if (found === undefined) throw new Error(`no process ${command}`);
   return found;
 }
@@ -79,20 +89,23 @@ test('the banner says where to point SDKs, where the console, ClickHouse and the
   await glassway.stop();
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s stops everything with exit code 0, with nothing left running and no row lost', async (signal) => {
-  const glassway = await start();
-  expect(await call(glassway, 'before-stop')).toBe(200);
-  const pids = tree(glassway.process.pid as number);
-  expect(pids.length).toBeGreaterThanOrEqual(4);
-  expect(await glassway.stop(signal)).toBe(0);
-  await gone(pids);
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s stops everything with exit code 0, with nothing left running and no row lost',
+  async (signal) => {
+    const glassway = await start();
+    expect(await call(glassway, 'before-stop')).toBe(200);
+    const pids = tree(glassway.process.pid as number);
+    expect(pids.length).toBeGreaterThanOrEqual(4);
+    expect(await glassway.stop(signal)).toBe(0);
+    await gone(pids);
 
-  const again = await start({ ports: glassway.ports, dataDir: glassway.dataDir });
-  expect(await again.query("SELECT outcome FROM calls WHERE id = 'before-stop'")).toEqual([{ outcome: 'ok' }]);
-  expect(await call(again, 'after-restart')).toBe(200);
-  await again.rows("SELECT id FROM calls WHERE project = 'up'", 2);
-  expect(await again.stop()).toBe(0);
-});
+    const again = await start({ ports: glassway.ports, dataDir: glassway.dataDir });
+    expect(await again.query("SELECT outcome FROM calls WHERE id = 'before-stop'")).toEqual([{ outcome: 'ok' }]);
+    expect(await call(again, 'after-restart')).toBe(200);
+    await again.rows("SELECT id FROM calls WHERE project = 'up'", 2);
+    expect(await again.stop()).toBe(0);
+  },
+);
 
 test('a call in flight at the stop ends as it should, and has its row', async () => {
   const provider = createServer((_req, res) => {

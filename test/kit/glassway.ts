@@ -36,7 +36,14 @@ export async function freePorts(): Promise<Ports> {
     return address.port;
   });
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  const [proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider] = ports as [number, number, number, number, number, number];
+  const [proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider] = ports as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return { proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider };
 }
 
@@ -78,8 +85,15 @@ export function scratchDir(): string {
 }
 
 /** Starts the command without waiting for anything but its end; for what must fail. */
-export async function runToEnd(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], { cwd: scratchDir(), env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runToEnd(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
+    cwd: scratchDir(),
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const read = collect(child);
   const [code] = (await once(child, 'exit')) as [number | null];
   return { code, output: read() };
@@ -92,15 +106,25 @@ export async function startGlassway(options: GlasswayOptions = {}): Promise<Runn
   // JSON is YAML.
   writeFileSync(configFile, JSON.stringify({ listen: ports, ...options.settings }));
   const args = [join(ROOT, 'cli/main.ts'), ...(options.command ?? ['up']), '--config', configFile, '--data', dataDir];
-  const child = spawn(process.execPath, args, { cwd: scratchDir(), env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    cwd: scratchDir(),
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = collect(child);
   const consoleUrl = `http://127.0.0.1:${ports.ingest}`;
   const clickhouseUrl = `http://127.0.0.1:${ports.clickhouseHttp}`;
   const query = async (sql: string): Promise<Record<string, unknown>[]> => {
-    const answer = await fetch(`${clickhouseUrl}/?database=glassway&default_format=JSONEachRow&output_format_json_quote_64bit_integers=0`, { method: 'POST', body: sql });
+    const answer = await fetch(`${clickhouseUrl}/?database=glassway&default_format=JSONEachRow&output_format_json_quote_64bit_integers=0`, {
+      method: 'POST',
+      body: sql,
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(text);
-    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   };
   const running: RunningGlassway = {
     process: child,
@@ -110,10 +134,11 @@ export async function startGlassway(options: GlasswayOptions = {}): Promise<Runn
     consoleUrl,
     output,
     query,
-    rows: (sql, count) => waitFor(`${count} rows of ${sql}`, async () => {
-      const found = await query(sql);
-      return found.length >= count ? found : undefined;
-    }),
+    rows: (sql, count) =>
+      waitFor(`${count} rows of ${sql}`, async () => {
+        const found = await query(sql);
+        return found.length >= count ? found : undefined;
+      }),
     async stop(signal = 'SIGINT') {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exited = once(child, 'exit');

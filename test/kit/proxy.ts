@@ -2,8 +2,9 @@
  * A proxy in the test's own process, as `glassway proxy` makes it but on a port that the system chooses, with
  * an ingest that the test can script. Upstreams are given by name; everything else has its default.
  */
-import { createServer } from 'node:http';
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -122,7 +123,9 @@ export interface TestProxy {
 }
 
 /** Names of upstreams, with where each goes. */
-export type UpstreamOrigins = Readonly<Record<string, string | { readonly baseUrl: string; readonly dialect?: string; readonly provider?: string }>>;
+export type UpstreamOrigins = Readonly<
+  Record<string, string | { readonly baseUrl: string; readonly dialect?: string; readonly provider?: string }>
+>;
 
 export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Record<string, unknown> = {}): Promise<TestProxy> {
   const entries = Object.entries(upstreams).map(([name, entry]) => [name, typeof entry === 'string' ? { baseUrl: entry } : entry]);
@@ -172,5 +175,7 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
 export async function metricValue(metrics: ProxyMetrics, name: string, labels: Record<string, string> = {}): Promise<number> {
   const metric = await metrics.registry.getSingleMetric(name)?.get();
   if (metric === undefined) throw new Error(`no metric ${name}`);
-  return metric.values.filter((entry) => Object.entries(labels).every(([key, value]) => entry.labels[key] === value)).reduce((sum, entry) => sum + entry.value, 0);
+  return metric.values
+    .filter((entry) => Object.entries(labels).every(([key, value]) => entry.labels[key] === value))
+    .reduce((sum, entry) => sum + entry.value, 0);
 }

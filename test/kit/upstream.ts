@@ -45,7 +45,9 @@ export async function startUpstream(answer: Answer): Promise<HttpUpstream> {
         rawTrailers: req.rawTrailers,
       };
       requests.push(seen);
-      Promise.resolve(answer(res, seen, req)).catch((error: unknown) => res.destroy(error instanceof Error ? error : new Error(String(error))));
+      Promise.resolve(answer(res, seen, req)).catch((error: unknown) =>
+        res.destroy(error instanceof Error ? error : new Error(String(error))),
+      );
     });
   });
   return Object.assign(upstream, { requests });
@@ -98,7 +100,9 @@ export async function startRawUpstream(onRequest: (socket: Socket, head: string)
         if (end < 0) return;
         const head = unread.slice(0, end);
         unread = unread.slice(end + 4);
-        bodyBytesLeft = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? (/\r\ntransfer-encoding: *chunked/i.test(head) ? Number.POSITIVE_INFINITY : 0));
+        bodyBytesLeft = Number(
+          /\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? (/\r\ntransfer-encoding: *chunked/i.test(head) ? Number.POSITIVE_INFINITY : 0),
+        );
         onRequest(socket, head);
       }
     });

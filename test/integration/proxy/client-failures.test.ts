@@ -15,7 +15,10 @@ let answer: (req: IncomingMessage, res: ServerResponse) => void;
 
 beforeAll(async () => {
   upstream = await startHandlerUpstream((req, res) => answer(req, res));
-  proxy = await startTestProxy({ openai: upstream.origin, anthropic: upstream.origin, gemini: upstream.origin, placed: 'http://{region}.example.invalid' }, { limits: { headerBytes: 16_384 } });
+  proxy = await startTestProxy(
+    { openai: upstream.origin, anthropic: upstream.origin, gemini: upstream.origin, placed: 'http://{region}.example.invalid' },
+    { limits: { headerBytes: 16_384 } },
+  );
 });
 
 afterAll(async () => {
@@ -31,7 +34,11 @@ async function nextRecord(): Promise<CallRecord> {
 const GET = 'GET /openai/v1/models HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n';
 
 /** A client that went away as soon as `when` holds; resolves when the provider saw its connection closed. */
-async function abort(request: string, onArrival: (res: ServerResponse) => void, when: (client: RawClient) => Promise<unknown>): Promise<void> {
+async function abort(
+  request: string,
+  onArrival: (res: ServerResponse) => void,
+  when: (client: RawClient) => Promise<unknown>,
+): Promise<void> {
   const arrived = Promise.withResolvers<void>();
   const letGo = Promise.withResolvers<void>();
   answer = (req, res) => {
@@ -49,7 +56,11 @@ async function abort(request: string, onArrival: (res: ServerResponse) => void, 
 }
 
 test('a client that goes away before the headers frees the provider; the record has status 0', async () => {
-  await abort(GET, () => {}, async () => {});
+  await abort(
+    GET,
+    () => {},
+    async () => {},
+  );
   expect(await nextRecord()).toMatchObject({ outcome: 'client_abort', status: 0, ttfb_ms: null, response_bytes: 0 });
 });
 
@@ -67,7 +78,11 @@ test('a client that goes away in the middle of a stream frees the provider; the 
 
 test('a client that goes away while it sends a chunked body frees the provider', async () => {
   const request = 'POST /openai/v1/files HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
-  await abort(request, () => {}, async () => {});
+  await abort(
+    request,
+    () => {},
+    async () => {},
+  );
   expect(await nextRecord()).toMatchObject({ outcome: 'client_abort', status: 0, request_bytes: 5 });
 });
 
@@ -123,17 +138,53 @@ test.each([
   ['no upstream at all', request('/'), 404, 'unknown_upstream', /openai/],
   ['a placeholder that could name another host', request('/placed/evil.example:80%2f/x'), 404, 'invalid_upstream_path', /\{region\}/],
   ['a placeholder that is missing', request('/placed'), 404, 'invalid_upstream_path', /\{region\}/],
-  ['a project tag over 128 characters', request('/openai/v1/models', `x-glassway-project: ${'p'.repeat(129)}\r\n`), 400, 'invalid_project', /129 characters.*128/],
+  [
+    'a project tag over 128 characters',
+    request('/openai/v1/models', `x-glassway-project: ${'p'.repeat(129)}\r\n`),
+    400,
+    'invalid_project',
+    /129 characters.*128/,
+  ],
   ['an empty project tag', request('/openai/v1/models', 'x-glassway-project:\r\n'), 400, 'invalid_project', /empty/],
-  ['a control character in the project tag, in UTF-8', request('/openai/v1/models', 'x-glassway-project: a\u00c2\u0085b\r\n'), 400, 'invalid_project', /control/],
+  [
+    'a control character in the project tag, in UTF-8',
+    request('/openai/v1/models', 'x-glassway-project: a\u00c2\u0085b\r\n'),
+    400,
+    'invalid_project',
+    /control/,
+  ],
   ['a tab in the project tag', request('/openai/v1/models', 'x-glassway-project: a\tb\r\n'), 400, 'invalid_project', /control/],
-  ['a control character in any header', request('/openai/v1/models', 'x-glassway-project: a\x01b\r\n'), 400, 'malformed_request', /header value/i],
-  ['a capture mode that is none', request('/openai/v1/models', 'x-glassway-capture: everything\r\n'), 400, 'invalid_header', /metadata, redacted, full/],
+  [
+    'a control character in any header',
+    request('/openai/v1/models', 'x-glassway-project: a\x01b\r\n'),
+    400,
+    'malformed_request',
+    /header value/i,
+  ],
+  [
+    'a capture mode that is none',
+    request('/openai/v1/models', 'x-glassway-capture: everything\r\n'),
+    400,
+    'invalid_header',
+    /metadata, redacted, full/,
+  ],
   ['a request id with a space', request('/openai/v1/models', 'x-glassway-request-id: a b\r\n'), 400, 'invalid_header', /request-id/],
   ['headers over the limit', request('/openai/v1/models', `X-Big: ${'x'.repeat(20_000)}\r\n`), 431, 'headers_too_large', /headerBytes/],
   ['what is no HTTP', 'NOT HTTP\r\n\r\n', 400, 'malformed_request', /not valid HTTP/],
-  ['two different lengths', 'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, 'malformed_request', /not valid HTTP/],
-  ['length and chunks at once', 'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'malformed_request', /not valid HTTP/],
+  [
+    'two different lengths',
+    'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+    400,
+    'malformed_request',
+    /not valid HTTP/,
+  ],
+  [
+    'length and chunks at once',
+    'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+    'malformed_request',
+    /not valid HTTP/,
+  ],
 ])('%s is refused with an error that says so', async (_what, bytes, status, code, says) => {
   answer = (_req, res) => res.end('reached the provider');
   expectError(parseResponse(await exchange(proxy.port, bytes)), status, code, says);
@@ -185,7 +236,8 @@ test('a plain request that offers an upgrade which is no WebSocket is carried as
     });
     req.on('end', () => res.end(`${req.method} ${body} ${req.headers.upgrade ?? 'none'}`));
   };
-  const bytes = 'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nContent-Length: 2\r\n\r\n{}';
+  const bytes =
+    'POST /openai/v1/x HTTP/1.1\r\nHost: g\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nContent-Length: 2\r\n\r\n{}';
   const response = parseResponse(await exchange(proxy.port, bytes));
   expect(response.body.toString()).toBe('POST {} none');
   expect(await nextRecord()).toMatchObject({ status: 200, request_bytes: 2 });

@@ -62,13 +62,25 @@ async function nextRecord(): Promise<CallRecord> {
   return (await proxy.records(calls)).at(-1) as CallRecord;
 }
 
-function expectGatewayError({ response, record }: { response: RawResponse; record: CallRecord }, status: number, code: string, outcome: string): void {
+function expectGatewayError(
+  { response, record }: { response: RawResponse; record: CallRecord },
+  status: number,
+  code: string,
+  outcome: string,
+): void {
   expect(response.statusLine).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(headerOf(response, 'x-glassway-error')).toBe(code);
   expect(headerOf(response, 'x-glassway-request-id')).toBe(record.id);
   expect(headerOf(response, 'content-type')).toBe('application/json');
   expect(response.complete).toBe(true);
-  expect(record).toMatchObject({ status, outcome, error_type: `glassway_${code}`, response_model: '', usage_source: 'none', input_tokens: null });
+  expect(record).toMatchObject({
+    status,
+    outcome,
+    error_type: `glassway_${code}`,
+    response_model: '',
+    usage_source: 'none',
+    input_tokens: null,
+  });
   expect(record.error_message).not.toBe('');
 }
 
@@ -78,7 +90,9 @@ test('a reset before the answer is a 502 in OpenAI’s error shape', async () =>
   behave = reset;
   const seen = await call('/openai/v1/chat/completions');
   expectGatewayError(seen, 502, 'upstream_reset', 'provider_error');
-  expect(seen.json).toMatchObject({ error: { type: 'glassway_upstream_reset', message: expect.stringContaining('closed the connection') } });
+  expect(seen.json).toMatchObject({
+    error: { type: 'glassway_upstream_reset', message: expect.stringContaining('closed the connection') },
+  });
 });
 
 test('a reset before the answer is a 502 in Anthropic’s error shape', async () => {
@@ -147,7 +161,12 @@ test.each([
   expect(response.statusLine).toBe('HTTP/1.1 200 OK');
   expect(response.body.toString()).toBe(EVENT);
   expect(response.complete).toBe(false);
-  expect(await nextRecord()).toMatchObject({ status: 200, outcome: 'stream_truncated', response_model: 'm-1', response_bytes: EVENT.length });
+  expect(await nextRecord()).toMatchObject({
+    status: 200,
+    outcome: 'stream_truncated',
+    response_model: 'm-1',
+    response_bytes: EVENT.length,
+  });
 });
 
 test('a body shorter than its Content-Length reaches the client as a broken answer', async () => {

@@ -14,7 +14,10 @@ beforeAll(async () => {
     res.setHeader('content-type', 'application/octet-stream');
     res.end(seen.url.includes('echo') ? seen.body : 'ok');
   });
-  proxy = await startTestProxy({ openai: upstream.origin, small: { baseUrl: `${upstream.origin}/base/path/` } }, { limits: { bodyBytes: 1_000_000 } });
+  proxy = await startTestProxy(
+    { openai: upstream.origin, small: { baseUrl: `${upstream.origin}/base/path/` } },
+    { limits: { bodyBytes: 1_000_000 } },
+  );
 });
 
 afterAll(async () => {
@@ -33,10 +36,17 @@ async function send(request: string | Buffer): Promise<SeenRequest> {
 
 const post = (body: Buffer | string, headers = '', path = '/openai/v1/chat/completions') => {
   const bytes = Buffer.from(body);
-  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\nHost: glassway.test\r\nConnection: close\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`, 'latin1'), bytes]);
+  return Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: glassway.test\r\nConnection: close\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`,
+      'latin1',
+    ),
+    bytes,
+  ]);
 };
 
-const pairs = (raw: readonly string[]): [string, string][] => Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i] as string, raw[2 * i + 1] as string]);
+const pairs = (raw: readonly string[]): [string, string][] =>
+  Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i] as string, raw[2 * i + 1] as string]);
 const namesOf = (seen: SeenRequest) => pairs(seen.rawHeaders).map(([name]) => name.toLowerCase());
 
 const ODD_BODIES: readonly (readonly [what: string, body: string | Buffer])[] = [
@@ -96,7 +106,7 @@ const TARGETS: readonly (readonly [sent: string, seen: string])[] = [
   ['http://anything.example:99/openai/v1/models?x=1', '/v1/models?x=1'],
   ['/v1/models', '/v1/models'],
   ['/small/v1/models', '/base/path/v1/models'],
-  ["/openai/v1/m:n@o!$&'()*,;=[]|\"<>", "/v1/m:n@o!$&'()*,;=[]|\"<>"],
+  ['/openai/v1/m:n@o!$&\'()*,;=[]|"<>', '/v1/m:n@o!$&\'()*,;=[]|"<>'],
 ];
 
 test.each(TARGETS)('request target %s reaches the provider as %s', async (sent, wanted) => {
@@ -161,7 +171,10 @@ test('a body over limits.bodyBytes passes untouched and is counted as not read',
   const body = Buffer.from(JSON.stringify({ model: 'gpt-4o', input: 'x'.repeat(1_200_000) }));
   const seen = await send(post(body, 'Content-Type: application/json\r\n', '/openai/v1/responses'));
   expect(seen.body.equals(body)).toBe(true);
-  await waitFor('the limited body is counted', async () => (await metricValue(proxy.metrics, 'glassway_proxy_tap_limited_total', { reason: 'request_too_large' })) === before + 1);
+  await waitFor(
+    'the limited body is counted',
+    async () => (await metricValue(proxy.metrics, 'glassway_proxy_tap_limited_total', { reason: 'request_too_large' })) === before + 1,
+  );
 });
 
 test('20 MB pass both ways, unchanged, without the proxy holding them', async () => {

@@ -51,7 +51,8 @@ async function ask(answer: readonly (string | Buffer)[], options: { method?: str
 }
 
 function expectSame({ direct, proxied }: Both): void {
-  const endToEnd = (response: RawResponse) => response.headers.filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()) && name !== 'x-glassway-request-id');
+  const endToEnd = (response: RawResponse) =>
+    response.headers.filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()) && name !== 'x-glassway-request-id');
   expect(proxied.statusLine.replace(/^HTTP\/1\.\d/, '')).toBe(direct.statusLine.replace(/^HTTP\/1\.\d/, ''));
   expect(endToEnd(proxied)).toEqual(endToEnd(direct));
   expect(proxied.body.equals(direct.body)).toBe(true);
@@ -65,7 +66,9 @@ const withLength = (body: Buffer, headers = '', status = '200 OK') =>
 
 /** Chunked framing whose chunks and packets are cut at different, arbitrary places. */
 function chunked(body: Buffer, headers = '', trailers = ''): Buffer[] {
-  const parts: Buffer[] = [Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${headers}Transfer-Encoding: chunked\r\n\r\n`)];
+  const parts: Buffer[] = [
+    Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${headers}Transfer-Encoding: chunked\r\n\r\n`),
+  ];
   for (let at = 0; at < body.length; ) {
     const size = 1 + ((at * 7919) % 97);
     const chunk = body.subarray(at, at + size);
@@ -111,10 +114,31 @@ describe.each(CODINGS)('a body with content-encoding %s', (coding, body) => {
   });
 });
 
-const STATUSES = ['200 OK', '201 Created', '202 Accepted', '206 Partial Content', '301 Moved Permanently', '307 Temporary Redirect', '400 Bad Request', '401 Unauthorized', '404 Not Found', '409 Conflict', '413 Content Too Large', '422 Unprocessable Content', '500 Internal Server Error', '503 Service Unavailable', '529 Overloaded', '599 Odd', '418 I am a teapot; really (yes)', '200 '];
+const STATUSES = [
+  '200 OK',
+  '201 Created',
+  '202 Accepted',
+  '206 Partial Content',
+  '301 Moved Permanently',
+  '307 Temporary Redirect',
+  '400 Bad Request',
+  '401 Unauthorized',
+  '404 Not Found',
+  '409 Conflict',
+  '413 Content Too Large',
+  '422 Unprocessable Content',
+  '500 Internal Server Error',
+  '503 Service Unavailable',
+  '529 Overloaded',
+  '599 Odd',
+  '418 I am a teapot; really (yes)',
+  '200 ',
+];
 
 test.each(STATUSES)('status «%s» passes with its reason phrase and body, and a redirect is not followed', async (status) => {
-  expectSame(await ask(withLength(Buffer.from('{"error":{"message":"m","type":"t"}}'), 'Location: http://127.0.0.1:1/elsewhere\r\n', status)));
+  expectSame(
+    await ask(withLength(Buffer.from('{"error":{"message":"m","type":"t"}}'), 'Location: http://127.0.0.1:1/elsewhere\r\n', status)),
+  );
 });
 
 test('a 429 keeps its retry-after and rate limit headers', async () => {
@@ -123,7 +147,8 @@ test('a 429 keeps its retry-after and rate limit headers', async () => {
 });
 
 test('a reason phrase in UTF-8 passes byte for byte', async () => {
-  for (const reason of ['\u00c3\u00bcberlastet', '\u00e2\u009c\u0093 fine']) expectSame(await ask(withLength(Buffer.from('{}'), '', `503 ${reason}`)));
+  for (const reason of ['\u00c3\u00bcberlastet', '\u00e2\u009c\u0093 fine'])
+    expectSame(await ask(withLength(Buffer.from('{}'), '', `503 ${reason}`)));
 });
 
 test('a reason phrase in latin1 does not harm the answer', async () => {
@@ -173,12 +198,14 @@ test('interim responses do not disturb the final one', async () => {
 });
 
 test('headers arrive in order, in their own case, repeated ones included, with the provider’s Date and no other', async () => {
-  const headers = 'Set-Cookie: a=1; Path=/\r\nX-Custom-CASE: One\r\nset-cookie: b=2\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-custom-case: two\r\nVary: a\r\nVary: b\r\n';
+  const headers =
+    'Set-Cookie: a=1; Path=/\r\nX-Custom-CASE: One\r\nset-cookie: b=2\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-custom-case: two\r\nVary: a\r\nVary: b\r\n';
   expectSame(await ask(withLength(JSON_TEXT, headers)));
 });
 
 test('nothing but the request id is added, and hop-by-hop headers stay behind', async () => {
-  const headers = 'Connection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\nX-End: 2\r\n';
+  const headers =
+    'Connection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\nX-End: 2\r\n';
   const { proxied } = await ask(withLength(JSON_TEXT, headers));
   expect(proxied.headers.map(([name]) => name)).toEqual(['Content-Type', 'X-End', 'Content-Length', 'x-glassway-request-id', 'Connection']);
 });

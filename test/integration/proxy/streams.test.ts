@@ -204,7 +204,8 @@ test('requests that a client pipelines are answered in its order', async () => {
 test('requests and responses are born with the application’s prototype, so that Express changes none', async () => {
   answer = (_req, res) => res.end('ok');
   const seen: [IncomingMessage, object, ServerResponse, object][] = [];
-  const before = (req: IncomingMessage, res: ServerResponse) => seen.push([req, Object.getPrototypeOf(req), res, Object.getPrototypeOf(res)]);
+  const before = (req: IncomingMessage, res: ServerResponse) =>
+    seen.push([req, Object.getPrototypeOf(req), res, Object.getPrototypeOf(res)]);
   proxy.app.server.prependListener('request', before);
   await exchange(proxy.port, GET);
   proxy.app.server.off('request', before);

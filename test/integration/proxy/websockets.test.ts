@@ -30,7 +30,9 @@ beforeAll(async () => {
     upgrades.push(req);
     if (req.url?.includes('refuse')) {
       const body = '{"error":{"message":"Incorrect API key","type":"invalid_request_error","code":"invalid_api_key"}}';
-      socket.end(`HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nX-Request-Id: r1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      socket.end(
+        `HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nX-Request-Id: r1\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
     } else sockets.handleUpgrade(req, socket, head, (client) => sockets.emit('connection', client, req));
   });
   providerPort = await listenOnLoopback(provider);
@@ -53,7 +55,9 @@ const REALTIME = '/openai/v1/realtime?model=gpt-realtime';
 const PROTOCOLS = ['realtime', 'openai-insecure-api-key.sk-in-protocol'];
 
 async function open(headers: Record<string, string> = {}): Promise<WebSocket> {
-  const client = new WebSocket(`ws://127.0.0.1:${proxy.port}${REALTIME}`, PROTOCOLS, { headers: { authorization: 'Bearer sk-websocket', ...headers } });
+  const client = new WebSocket(`ws://127.0.0.1:${proxy.port}${REALTIME}`, PROTOCOLS, {
+    headers: { authorization: 'Bearer sk-websocket', ...headers },
+  });
   await once(client, 'open');
   return client;
 }
@@ -68,7 +72,10 @@ async function echo(client: WebSocket, data: string | Buffer): Promise<{ data: B
 test('frames pass both ways, text and binary, with subprotocol, close code and reason', async () => {
   const client = await open({ 'x-glassway-project': 'voice', 'x-glassway-user': 'u1' });
   expect(client.protocol).toBe('realtime');
-  expect(await echo(client, '{"type":"session.update","text":"ü😀"}')).toEqual({ data: Buffer.from('{"type":"session.update","text":"ü😀"}'), binary: false });
+  expect(await echo(client, '{"type":"session.update","text":"ü😀"}')).toEqual({
+    data: Buffer.from('{"type":"session.update","text":"ü😀"}'),
+    binary: false,
+  });
   const audio = Buffer.alloc(300_000, 7);
   const heard = await echo(client, audio);
   expect([heard.binary, heard.data.equals(audio)]).toEqual([true, true]);
@@ -83,14 +90,22 @@ test('frames pass both ways, text and binary, with subprotocol, close code and r
 });
 
 test('the provider sees its own host and the caller’s credential, and nothing of Glassway', async () => {
-  const client = await open({ 'x-glassway-project': 'voice', 'proxy-authorization': 'Basic x', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+  const client = await open({
+    'x-glassway-project': 'voice',
+    'proxy-authorization': 'Basic x',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  });
   client.close();
   await once(client, 'close');
   const seen = upgrades.at(-1) as IncomingMessage;
   expect(seen.url).toBe('/v1/realtime?model=gpt-realtime');
   expect(seen.headers).toMatchObject({ host: `127.0.0.1:${providerPort}`, authorization: 'Bearer sk-websocket', upgrade: 'websocket' });
   expect(seen.headers['traceparent']).toBe('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
-  expect(Object.keys(seen.headers).filter((name) => name.startsWith('x-glassway-') || name === 'proxy-authorization' || name.startsWith('x-forwarded'))).toEqual([]);
+  expect(
+    Object.keys(seen.headers).filter(
+      (name) => name.startsWith('x-glassway-') || name === 'proxy-authorization' || name.startsWith('x-forwarded'),
+    ),
+  ).toEqual([]);
   expect(await nextRecord()).toMatchObject({ trace_id: '0af7651916cd43dd8448eb211c80319c', status: 101 });
 });
 

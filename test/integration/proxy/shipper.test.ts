@@ -1,0 +1,109 @@
+/**
+ * Records reach ingest once it can take them, in the same batches on every try; whatever ingest does, calls go on,
+ * and what is lost is counted.
+ */
+import { metricValue, startTestProxy, type TestProxy, waitFor } from '../../kit/proxy.ts';
+import { type HttpUpstream, startUpstream } from '../../kit/upstream.ts';
+
+let upstream: HttpUpstream;
+let proxy: TestProxy;
+
+beforeAll(async () => {
+  upstream = await startUpstream((res) => void res.end('{}'));
+});
+afterAll(() => upstream.close());
+
+async function start(limits: Record<string, number> = {}): Promise<void> {
+  proxy = await startTestProxy({ openai: upstream.origin }, { limits });
+}
+afterEach(() => proxy.close());
+
+async function calls(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) expect((await fetch(`${proxy.origin}/openai/v1/x`)).status).toBe(200);
+}
+
+const dropped = (reason: string) => metricValue(proxy.metrics, 'glassway_proxy_records_dropped_total', { reason });
+
+test('with ingest away calls work, and their records arrive when it is back, as the same batch', async () => {
+  await start();
+  proxy.ingest.answer = () => ({ status: 0 });
+  await calls(5);
+  await waitFor('two attempts failed', () => proxy.ingest.batches.length >= 2);
+  await calls(5);
+  proxy.ingest.answer = () => ({ status: 200 });
+  const records = await proxy.records(10);
+  expect(records.map((record) => record.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const first = proxy.ingest.batches[0];
+  const retries = proxy.ingest.batches.filter((batch) => batch.id === first?.id);
+  expect(retries.length).toBeGreaterThanOrEqual(3);
+  expect(new Set(retries.map((batch) => batch.text)).size).toBe(1);
+  expect(new Set(proxy.ingest.batches.map((batch) => batch.id)).size).toBeGreaterThan(1);
+  await waitFor('nothing is kept', () => proxy.journal.records === 0);
+});
+
+test('a 503 with Retry-After is tried again, not sooner than it says', async () => {
+  await start();
+  proxy.ingest.answer = (attempt) => (attempt === 1 ? { status: 503, headers: { 'retry-after': '1' } } : { status: 200 });
+  await calls(1);
+  await proxy.records(1);
+  const [first, second] = proxy.ingest.batches;
+  expect(second?.id).toBe(first?.id);
+  expect((second?.at_ms ?? 0) - (first?.at_ms ?? 0)).toBeGreaterThanOrEqual(950);
+});
+
+test.each([429, 500, 502, 401, 404, 408])('status %s is no refusal: the batch is tried again', async (status) => {
+  await start();
+  proxy.ingest.answer = (attempt) => ({ status: attempt === 1 ? status : 200 });
+  await calls(1);
+  await proxy.records(1);
+  expect(await dropped('refused')).toBe(0);
+});
+
+test('a batch that ingest refuses for good is counted, and the next one goes on', async () => {
+  await start();
+  proxy.ingest.answer = (attempt) => ({ status: attempt === 1 ? 400 : 200, body: { error: 'no such content type' } });
+  await calls(2);
+  await waitFor('the refusal', async () => (await dropped('refused')) > 0);
+  const refused = await dropped('refused');
+  await calls(1);
+  await proxy.records(3 - refused);
+  expect(proxy.errors.join()).toContain('no such content type');
+});
+
+test('records that ingest sets aside are counted', async () => {
+  await start();
+  proxy.ingest.answer = () => ({ status: 200, body: { batch_id: 'b', accepted: 0, rejected: [{ line: 1, reason: 'id: missing' }] } });
+  await calls(1);
+  await waitFor('the rejection', async () => (await dropped('rejected')) === 1);
+  expect(proxy.errors.join()).toContain('id: missing');
+});
+
+test('an answer of 200 that is no JSON still acknowledges the batch', async () => {
+  await start();
+  proxy.ingest.answer = () => ({ status: 200, body: 'ok' });
+  await calls(1);
+  await proxy.records(1);
+  await waitFor('nothing is kept', () => proxy.journal.records === 0);
+});
+
+test('when the queue is full calls work, and what is dropped is counted and leaves a gap in the numbers', async () => {
+  await start({ queueRecords: 5 });
+  proxy.ingest.answer = () => ({ status: 0 });
+  await calls(8);
+  expect(await dropped('queue_full')).toBe(3);
+  expect(await metricValue(proxy.metrics, 'glassway_proxy_queue_records')).toBe(5);
+  proxy.ingest.answer = () => ({ status: 200 });
+  await proxy.records(5);
+  await waitFor('there is room again', () => proxy.journal.records === 0);
+  await calls(1);
+  expect((await proxy.records(6)).map((record) => record.seq)).toEqual([1, 2, 3, 4, 5, 9]);
+});
+
+test('a batch is gzip of one JSON object a line, with its id in a header', async () => {
+  await start();
+  await calls(1);
+  await proxy.records(1);
+  const [batch] = proxy.ingest.batches;
+  expect(batch?.headers).toMatchObject({ 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' });
+  expect(batch?.id).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
+});
