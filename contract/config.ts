@@ -175,7 +175,7 @@ function readConfigFile(file: string | undefined): { raw: Record<string, unknown
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const { code = String(error) } = error as NodeJS.ErrnoException;
     if (file === undefined && code === 'ENOENT') return { raw: {}, source: 'The environment' };
     throw new ConfigError(path, [{ at: '--config', problem: code === 'ENOENT' ? 'no such file' : `cannot be read (${code})` }]);
   }

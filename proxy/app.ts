@@ -5,6 +5,7 @@
  */
 import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import express from 'express';
 import { Agent } from 'undici';
 import type { CaptureMode } from '../contract/columns.ts';
@@ -43,6 +44,8 @@ export interface ProxyAppOptions {
 
 export interface ProxyApp {
   readonly server: Server;
+  /** Closes the clients' connections, upgraded ones too, whatever runs on them. */
+  cutOff(): void;
   /** Closes the connections to providers. Calls still running are cut off. */
   close(): Promise<void>;
 }
@@ -102,7 +105,20 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   );
   server.on('upgrade', createUpgradeHandler({ identify, route, openTap, log, upstreams: options.upstreams }));
   server.on('clientError', answerMalformed);
-  return { server, close: () => dispatcher.destroy() };
+  // Node counts a connection among its own no longer once it is upgraded.
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (_req, socket) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+  });
+  return {
+    server,
+    cutOff() {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    },
+    close: () => dispatcher.destroy(),
+  };
 }
 
 /** Taps whose records go to the journal, with what the project captures. */

@@ -30,7 +30,7 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
     const builtIn = table.get(name);
     if (RESERVED_NAMES.has(name))
       faults.push({ at, problem: `is reserved for paths without an upstream; choose a name other than ${[...RESERVED_NAMES].join(', ')}` });
-    const dialect = entry.dialect === undefined ? (builtIn?.dialect ?? DIALECTS['openai']) : DIALECTS[entry.dialect];
+    const dialect = entry.dialect === undefined ? (builtIn?.dialect ?? DIALECTS['openai']) : ownEntry(DIALECTS, entry.dialect);
     if (dialect === undefined)
       faults.push({
         at: `${at}.dialect`,
@@ -75,4 +75,9 @@ function baseUrlFaults(at: string, baseUrl: string): ConfigFault[] {
     if (url.username !== '' || url.password !== '') faults.push({ at, problem: 'has credentials; the caller sends its own' });
   }
   return faults;
+}
+
+/** Names come from the user's file: `constructor` is none. */
+function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -180,7 +180,8 @@ function addMetadata(found: Collected, value: string): void {
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header. */
 function parseTraceparent(value: string): { trace_id: string; parent_span_id: string } | undefined {
-  const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}/.exec(value);
+  // Version 00 has 55 characters; later ones may go on after another dash.
+  const match = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(value);
   return match ? { trace_id: match[1] as string, parent_span_id: match[2] as string } : undefined;
 }
 

@@ -5,14 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../contract/config.ts';
 import { listen, StartError } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { createAdminApp } from './admin.ts';
-import { createProxyApp } from './app.ts';
+import { createProxyApp, type ProxyApp } from './app.ts';
 import { upstreamTable } from './config.ts';
 import { createJournal } from './journal.ts';
 import { createProxyMetrics } from './metrics.ts';
@@ -52,7 +52,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
     adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
     async stop() {
       state.accepting = false;
-      await drain(app.server, settings.timeouts.drainMs, log);
+      await drain(app, settings.timeouts.drainMs, log);
       await app.close();
       const flushed = (await shipper?.flush(performance.now() + FLUSH_MS)) ?? journal.records === 0;
       await shipper?.stop();
@@ -68,19 +68,23 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
 }
 
 /** Lets running calls end, for at most `drain_ms`; then cuts them off. */
-async function drain(server: Server, drain_ms: number, log: Log): Promise<void> {
+async function drain({ server, cutOff }: ProxyApp, drain_ms: number, log: Log): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
   const limit = setTimeout(() => {
     log('warn', `calls still running after ${drain_ms} ms are cut off`);
-    server.closeAllConnections();
+    cutOff();
   }, drain_ms);
   // Connections that were busy at the close and then go idle are not closed by Node by themselves.
   const sweep = setInterval(() => server.closeIdleConnections(), 100);
   await closed;
   clearTimeout(limit);
   clearInterval(sweep);
+  // The server's `close` comes when its last socket is given up; the socket's own, in which the call's record is
+  // made, at the end of that turn of the event loop. So the turn after that one is waited for.
+  await nextTurn();
+  await nextTurn();
 }
 
 /** Which process carried a call: the host's name for the reader, randomness for uniqueness. */
@@ -100,7 +104,7 @@ function readFingerprintKey(dataDir: string): Buffer {
     try {
       writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     return readFileSync(path);
   } catch (error) {

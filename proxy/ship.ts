@@ -82,6 +82,7 @@ export function startShipper(options: { ingestUrl: string; journal: Journal; met
         journal.acknowledge(batch);
         return;
       }
+      if (!running) return;
       failures += 1;
       if (failures === 1 || failures % 20 === 0)
         log('warn', `ingest cannot take batches (${attempt.reason}); ${journal.records} records wait, attempt ${failures}`);

@@ -66,8 +66,14 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     };
     proxyReq.once('upgrade', (response: IncomingMessage, providerSocket: Socket) => {
       answered(response);
-      providerSocket.on('data', (chunk: Buffer) => tap.responseData(chunk));
-      socket.on('data', (chunk: Buffer) => tap.requestData(chunk));
+      // A listener starts the flow: only after the library has put back what came with the 101 and laid its pipes.
+      process.nextTick(() => {
+        providerSocket.on('data', (chunk: Buffer) => tap.responseData(chunk));
+        socket.on('data', (chunk: Buffer) => tap.requestData(chunk));
+      });
+      // Pipes pass on an end, but not that a side is gone.
+      socket.once('close', () => providerSocket.destroy());
+      providerSocket.once('close', () => socket.destroySoon());
     });
     proxyReq.once('response', (response: IncomingMessage) => {
       answered(response);

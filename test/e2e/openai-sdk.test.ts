@@ -134,7 +134,7 @@ test('the Responses API, plain and streamed: the row has its status and usage', 
   });
 });
 
-test('embeddings and the list of models pass; embeddings have input tokens, the list is an other operation', async () => {
+test('embeddings and the list of models pass; embeddings have input tokens, the list has none', async () => {
   const embeddings = await through('openai-embeddings').embeddings.create({ model: 'text-embedding-3-small', input: ['one', 'two'] });
   expect(embeddings.data).toHaveLength(2);
   expect(await row('openai-embeddings')).toMatchObject({
@@ -144,7 +144,13 @@ test('embeddings and the list of models pass; embeddings have input tokens, the 
   });
   const models = await through('openai-models').models.list();
   expect(models.data.length).toBeGreaterThan(0);
-  expect(await row('openai-models')).toMatchObject({ operation: 'other', method: 'GET', status: 200, outcome: 'ok', input_tokens: null });
+  expect(await row('openai-models')).toMatchObject({
+    operation: 'list_models',
+    method: 'GET',
+    status: 200,
+    outcome: 'ok',
+    input_tokens: null,
+  });
 });
 
 test.each([

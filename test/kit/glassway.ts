@@ -74,8 +74,9 @@ export interface RunningGlassway {
 }
 
 const scratch: string[] = [];
-process.on('exit', () => {
-  for (const dir of scratch) rmSync(dir, { recursive: true, force: true });
+// Registered with the test file that imports this; Jest's workers see no `exit` of the process.
+afterAll(() => {
+  for (const dir of scratch.splice(0)) rmSync(dir, { recursive: true, force: true });
 });
 
 export function scratchDir(): string {

@@ -161,7 +161,7 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
     records,
     record: async () => (await records(1))[0] as CallRecord,
     async close() {
-      app.server.closeAllConnections();
+      app.cutOff();
       const closed = closeServer(app.server);
       await app.close();
       await closed;

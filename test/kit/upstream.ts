@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** One request as it arrived. */
 export interface SeenRequest {
@@ -55,10 +56,13 @@ export async function startUpstream(answer: Answer): Promise<HttpUpstream> {
 
 /** The same with a listener of the test's own, called before the body is read. */
 export async function startHandlerUpstream(listener: RequestListener): Promise<HttpUpstream> {
+  const open = new Set<Duplex>();
   const server = createServer({ maxHeaderSize: 1024 * 1024, requestTimeout: 0 }, listener);
   let connections = 0;
-  server.on('connection', () => {
+  server.on('connection', (socket) => {
     connections += 1;
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
   });
   const port = await listenOnLoopback(server);
   return {
@@ -68,7 +72,7 @@ export async function startHandlerUpstream(listener: RequestListener): Promise<H
     requests: [],
     connections: () => connections,
     async close() {
-      server.closeAllConnections();
+      for (const socket of open) socket.destroy();
       await closeServer(server);
     },
   };

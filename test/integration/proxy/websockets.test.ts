@@ -1,13 +1,14 @@
 /**
  * Upgraded connections: frames pass both ways as they are, with one record a connection.
  */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { CallRecord } from '../../../contract/record.ts';
 import { startTestProxy, type TestProxy, waitFor } from '../../kit/proxy.ts';
 import { exchange, headerOf, parseResponse } from '../../kit/raw-http.ts';
-import { closeServer, freePort, listenOnLoopback } from '../../kit/upstream.ts';
+import { closeServer, freePort, listenOnLoopback, startRawUpstream } from '../../kit/upstream.ts';
 
 let provider: Server;
 let providerPort: number;
@@ -116,6 +117,33 @@ test('a connection that the provider breaks off ends for the client too, with it
   expect((await closed)[0]).toBe(1_006);
   expect(await nextRecord()).toMatchObject({ status: 101 });
 });
+
+test('a frame that the provider sends in one packet with its 101 is not lost', async () => {
+  const provider101 = await startRawUpstream((socket, head) => {
+    const key = /sec-websocket-key: *(\S+)/i.exec(head)?.[1] ?? '';
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    const frame = Buffer.from('\x81\x05hello', 'latin1');
+    socket.write(
+      Buffer.concat([
+        Buffer.from(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        ),
+        frame,
+      ]),
+    );
+  });
+  const own = await startTestProxy({ openai: provider101.origin });
+  try {
+    const client = new WebSocket(`ws://127.0.0.1:${own.port}/openai/v1/realtime`);
+    const [data] = await once(client, 'message');
+    expect(String(data)).toBe('hello');
+    client.terminate();
+    expect((await own.record()).response_bytes).toBe(7);
+  } finally {
+    await own.close();
+    await provider101.close();
+  }
+}, 10_000);
 
 test('a client that vanishes frees the provider', async () => {
   const client = await open();
