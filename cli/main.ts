@@ -3,9 +3,10 @@
  * The command line: takes arguments and environment, runs one command, exits 0 or 1. Every error that a
  * person can cause is one clear message; anything else is a fault of ours and shows its stack.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { ConfigError, loadSettings, type Settings } from '../contract/config.ts';
+import { ConfigError, DEFAULT_CONFIG_FILE, loadSettings, type Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
@@ -61,7 +62,8 @@ command('up', 'run everything: proxy, ingest, console, and an embedded ClickHous
   async (options: CommonOptions) => {
     const settings = await settingsOf(options);
     const { up } = await import('./up.ts');
-    await up({ settings, dataDir: resolve(options.data), configFile: options.config, signal: stopSignal() });
+    const configFile = options.config ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
+    await up({ settings, dataDir: resolve(options.data), configFile, signal: stopSignal() });
   },
 );
 
@@ -91,6 +93,13 @@ command('ingest', 'run ingest and the console; needs CLICKHOUSE_URL').action(asy
     if (process.send === undefined) log('info', `batches and console on ${ingest.url}, ClickHouse at ${settings.clickhouse.url}`);
     return ingest;
   }, log);
+});
+
+command('migrate', 'create or update the tables of the ClickHouse at CLICKHOUSE_URL, then end').action(async (options: CommonOptions) => {
+  const settings = await settingsOf(options);
+  const { migrateOnce } = await import('../ingest/main.ts');
+  const { applied, version } = await migrateOnce(settings, { version: VERSION, log: createLog('migrate') });
+  process.stdout.write(`Schema version ${version}; ${applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`}.\n`);
 });
 
 command('demo', 'send synthetic traffic through a running Glassway to a built-in mock provider')

@@ -108,6 +108,9 @@ const Schema = z.strictObject({
 
 export type Settings = z.infer<typeof Schema>;
 
+/** Read when no file is named and this one is in the working directory. */
+export const DEFAULT_CONFIG_FILE = 'glassway.yaml';
+
 /** One thing that is wrong in the configuration. `at` is a dotted path, or the variable's name. */
 export interface ConfigFault {
   readonly at: string;
@@ -170,7 +173,7 @@ export function environmentNames(): string[] {
 }
 
 function readConfigFile(file: string | undefined): { raw: Record<string, unknown>; source: string } {
-  const path = resolve(file ?? 'glassway.yaml');
+  const path = resolve(file ?? DEFAULT_CONFIG_FILE);
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -7,12 +7,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Settings } from '../contract/config.ts';
-import { listen } from '../contract/listen.ts';
+import { listen, StartError } from '../contract/listen.ts';
 import { createLog, type Log } from '../contract/log.ts';
 import { createApp } from './app.ts';
 import { WorkBudget } from './budget.ts';
 import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
 import { createConsole } from './console/index.ts';
+import { errorText } from './error-text.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { startReadiness } from './readiness.ts';
@@ -49,7 +50,9 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   let stopping = false;
 
   const readiness = startReadiness({
-    migrate: () => migrateTables(writer, config, log),
+    migrate: async () => {
+      await migrateTables(writer, config, log);
+    },
     ping: async () => {
       const answer = await writer.ping({ select: true });
       if (!answer.success) throw answer.error;
@@ -95,6 +98,22 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   };
 }
 
+/**
+ * Brings the tables about and ends, for deployments that do so before they start ingest.
+ * @throws ConfigError without a ClickHouse, StartError when it does not answer or refuses
+ */
+export async function migrateOnce(settings: Settings, options: Required<IngestOptions>): Promise<{ applied: string[]; version: number }> {
+  const config = ingestConfig(settings);
+  const client = connect(config.writer, `glassway-migrate/${options.version}`, QUERY_MS_MAX, 1);
+  try {
+    return await migrateTables(client, config, options.log);
+  } catch (error) {
+    throw new StartError(`The tables at ${config.writer.url} cannot be brought about: ${errorText(error)}`, { cause: error });
+  } finally {
+    await client.close();
+  }
+}
+
 function connect(login: ClickHouseLogin, application: string, requestMsMax: number, connectionsMax: number): ClickHouseClient {
   return createClient({
     ...login,
@@ -106,9 +125,9 @@ function connect(login: ClickHouseLogin, application: string, requestMsMax: numb
   });
 }
 
-async function migrateTables(client: ClickHouseClient, config: IngestConfig, log: Log): Promise<void> {
+async function migrateTables(client: ClickHouseClient, config: IngestConfig, log: Log): Promise<{ applied: string[]; version: number }> {
   const { database, callsTtlSeconds, bodiesTtlSeconds } = config;
-  await migrate(client, { database, callsTtlSeconds, bodiesTtlSeconds, log });
+  return migrate(client, { database, callsTtlSeconds, bodiesTtlSeconds, log });
 }
 
 async function close(server: Server, drainMs: number, log: Log): Promise<void> {

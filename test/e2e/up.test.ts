@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
+import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { freePorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 
 let mock: MockProvider;
@@ -220,4 +221,23 @@ test('an unknown option or command says what there is', async () => {
   const unknown = await runToEnd(['upp']);
   expect(unknown.code).toBe(1);
   expect(unknown.output).toMatch(/unknown command|Did you mean/);
+});
+
+test('glassway migrate brings the tables about, and says so; without a ClickHouse it says what is missing', async () => {
+  const clickhouse = await startTestClickHouse({ migrated: false });
+  try {
+    const env = {
+      CLICKHOUSE_URL: clickhouse.url,
+      CLICKHOUSE_USER: clickhouse.writer.username,
+      CLICKHOUSE_PASSWORD: clickhouse.writer.password,
+    };
+    const first = await runToEnd(['migrate'], env);
+    expect(first).toMatchObject({ code: 0, output: expect.stringContaining('applied 0001-create-calls') });
+    expect(await runToEnd(['migrate'], env)).toMatchObject({ code: 0, output: expect.stringContaining('nothing to do') });
+  } finally {
+    await clickhouse.stop();
+  }
+  const without = await runToEnd(['migrate']);
+  expect(without.code).toBe(1);
+  expect(without.output).toContain('CLICKHOUSE_URL');
 });
