@@ -13,6 +13,7 @@ export type PricedColumns = TokenCounts &
     | 'project'
     | 'started_at'
     | 'upstream'
+    | 'path'
     | 'provider'
     | 'request_model'
     | 'response_model'

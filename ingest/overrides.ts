@@ -43,7 +43,7 @@ function modelPrice(prices: NonNullable<PriceOverride['perMillion']>): ModelPric
     input_mtok: input,
     output_mtok: output,
     cache_read_mtok: cache_read,
-    cache_write_mtok: cache_write ?? cache_write_1h,
+    cache_write_mtok: cache_write ?? input,
     cache_write_1h_mtok: cache_write_1h ?? cache_write ?? input,
     input_audio_mtok: input_audio,
     output_audio_mtok: output_audio,
@@ -72,6 +72,11 @@ function matcher(entry: PriceOverride): Override['fits'] {
     provider(row.provider) &&
     (model(row.response_model) || model(row.request_model)) &&
     tier(row.service_tier);
+}
+
+/** Whether an entry is about this model at this provider, for some project, tier or time. */
+export function concerns(entry: PriceOverride, model: string, provider: string): boolean {
+  return glob(entry.model)(model) && glob(entry.provider)(provider);
 }
 
 /** `*` is any text, `?` one character; upper and lower case are the same. No pattern fits everything. */

@@ -3,6 +3,7 @@
  * the price, and what other service tiers, speeds and places cost. Tables with their sources, no code that decides.
  * What no provider's page states is not here: such a call has no price.
  */
+import type { ModelPrice } from '@pydantic/genai-prices';
 
 /** A factor on the list price of tokens; by model (the catalogue's id) where providers give it by model. */
 export type Factor = number | { readonly byModel: Readonly<Record<string, number>>; readonly inputTokensMax: number };
@@ -103,6 +104,42 @@ export const FAST_MODE_FACTORS: Readonly<Record<string, number>> = { 'claude-opu
 
 /** Anthropic's `usage.inference_geo`: https://platform.claude.com/docs/en/build-with-claude/data-residency */
 export const INFERENCE_GEO_FACTORS: Readonly<Record<string, number>> = { global: 1, not_available: 1, us: 1.1 };
+
+/**
+ * Claude on Vertex: from Claude 4.5 on, every location but `global` costs a tenth more, which the list leaves out.
+ * https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+ */
+const VERTEX_REGIONAL_FACTOR = 1.1;
+const VERTEX_LOCATION = /\/locations\/([^/]+)\//;
+/** The generations before, which cost the same everywhere. */
+const CLAUDE_BEFORE_4_5 = /^claude-(?:instant|2|3|(?:opus|sonnet)-4(?:-[01])?$|4-(?:opus|sonnet)$)/;
+
+/** What the place that a call ran at makes of the list price. Null: not known. */
+export function placeFactor(provider: string, catalogueModel: string, path: string): number | null {
+  if (provider !== 'gcp.vertex_ai' || !catalogueModel.startsWith('claude-') || CLAUDE_BEFORE_4_5.test(catalogueModel)) return 1;
+  const location = VERTEX_LOCATION.exec(path)?.[1];
+  if (location === undefined) return null;
+  return location === 'global' ? 1 : VERTEX_REGIONAL_FACTOR;
+}
+
+/**
+ * An hour's cache write costs twice the input, wherever Claude is sold; the lists of the clouds leave it out.
+ * https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing, https://cloud.google.com/vertex-ai/generative-ai/pricing
+ */
+const CACHE_WRITE_1H_FACTOR = 2;
+
+export function withHourWrites(catalogueModel: string, prices: ModelPrice): ModelPrice {
+  const input = prices['input_mtok'];
+  if (!catalogueModel.includes('claude') || prices['cache_write_mtok'] === undefined || prices['cache_write_1h_mtok'] !== undefined)
+    return prices;
+  if (input === undefined) return prices;
+  const twice = (usd: number) => usd * CACHE_WRITE_1H_FACTOR;
+  const price =
+    typeof input === 'number'
+      ? twice(input)
+      : { base: twice(input.base), tiers: input.tiers.map(({ start, price }) => ({ start, price: twice(price) })) };
+  return { ...prices, cache_write_1h_mtok: price };
+}
 
 /**
  * Perplexity's fee per 1,000 requests goes by how much was searched: https://docs.perplexity.ai/getting-started/pricing.

@@ -18,9 +18,11 @@ import {
   INFERENCE_GEO_FACTORS,
   isFree,
   type ProviderRules,
+  placeFactor,
   REQUEST_FEES_PER_1000,
   rulesOf,
   STANDARD_TIERS,
+  withHourWrites,
 } from './price-rules.ts';
 
 export type Cost = Pick<IngestColumns, 'cost_usd' | 'price_version'> & { cost_source: CostSource };
@@ -115,7 +117,7 @@ function partCost(row: PricedColumns, billed: Billed, part: BilledPart, entry: C
   const prices = withRequestFee(pricesAt(entry, row.started_at), entry, billed);
   const factor = factorOf(row, billed, part, entry, rules);
   if (prices === null || factor === null) return null;
-  const usd = tokenCostUsd(part.tokens, prices, rules);
+  const usd = tokenCostUsd(part.tokens, withHourWrites(entry.model.id, prices), rules);
   return usd === null ? null : usd * factor;
 }
 
@@ -126,7 +128,8 @@ function factorOf(row: PricedColumns, billed: Billed, part: BilledPart, entry: C
   const speed =
     billed.speed === '' || billed.speed === 'standard' ? 1 : known(FAST_MODE_FACTORS, billed.speed === 'fast' ? entry.model.id : '');
   const geo = billed.inferenceGeo === '' ? 1 : known(INFERENCE_GEO_FACTORS, billed.inferenceGeo);
-  return tierValue === null || speed === null || geo === null ? null : tierValue * speed * geo;
+  const place = placeFactor(row.provider, entry.model.id, row.path);
+  return tierValue === null || speed === null || geo === null || place === null ? null : tierValue * speed * geo * place;
 }
 
 export function tierFactor(rules: ProviderRules, tier: string): Factor | null {

@@ -48,7 +48,19 @@ const OTHERS = '(others)';
 const NANO = 1e-9;
 
 const COLUMNS = [
-  ...['id', 'project', 'started_at', 'upstream', 'provider', 'request_model', 'response_model', 'outcome', 'usage_source', 'usage_raw'],
+  ...[
+    'id',
+    'project',
+    'started_at',
+    'upstream',
+    'path',
+    'provider',
+    'request_model',
+    'response_model',
+    'outcome',
+    'usage_source',
+    'usage_raw',
+  ],
   ...['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cache_write_1h_tokens', 'reasoning_tokens'],
   ...['input_audio_tokens', 'output_audio_tokens', 'input_image_tokens', 'service_tier', 'cost_usd', 'cost_source'],
 ].join(', ');
