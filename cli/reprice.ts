@@ -9,7 +9,6 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickh
 import { durationSeconds, type Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
 import { systemErrorCode, WRITER_USERNAME } from '../ingest/clickhouse/files.ts';
-import { urlHost } from '../ingest/config.ts';
 import type { Difference, Found } from '../ingest/reprice/changes.ts';
 import { reprice } from '../ingest/reprice/reprice.ts';
 import { textTable } from './text-table.ts';
@@ -106,10 +105,10 @@ function moment(option: string, text: string, now: Date): Date {
 /** The configured server, or the embedded one that `glassway up` runs on this data folder. */
 function connect(settings: Settings, dataDir: string): ClickHouseClient {
   const { url, username, password } = settings.clickhouse;
-  const { host, clickhouseHttp } = settings.listen;
+  const { clickhouseHttp } = settings.listen;
   const login =
     url === undefined
-      ? { url: `http://${urlHost(host)}:${clickhouseHttp}`, username: WRITER_USERNAME, password: writerPassword(dataDir) }
+      ? { url: `http://127.0.0.1:${clickhouseHttp}`, username: WRITER_USERNAME, password: writerPassword(dataDir) }
       : { url, username, password };
   return createClient({
     ...login,

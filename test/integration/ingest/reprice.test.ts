@@ -37,12 +37,12 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
 }
 
 /** Two months, two projects, two models; some without a price, one priced by its provider. */
-const CALLS: readonly CallRow[] = Array.from({ length: 400 }, (_, n) =>
+const CALLS: readonly CallRow[] = Array.from({ length: 240 }, (_, n) =>
   sampleCall({
     id: `call-${n}`,
     seq: n + 1,
     project: n % 3 === 0 ? 'search' : 'checkout',
-    started_at: `2026-0${n % 2 === 0 ? 1 : 2}-1${n % 5} 12:${String(n % 60).padStart(2, '0')}:07.${String(n).padStart(6, '0')}`,
+    started_at: `2026-0${n % 2 === 0 ? 1 : 2}-1${(n >> 1) % 2} 12:${String(n % 60).padStart(2, '0')}:07.${String(n).padStart(6, '0')}`,
     response_model: n % 7 === 0 ? 'gpt-4o' : 'gpt-5-mini-2025-08-07',
     cost_usd: n % 11 === 0 ? null : '0.500000000',
     cost_source: n % 11 === 0 ? 'none' : n % 13 === 0 ? 'provider' : 'catalogue',
@@ -166,23 +166,27 @@ test("only the named project's calls and only the named time are priced anew", a
 });
 
 describe('interrupted and repeated', () => {
-  const steps: readonly RepriceStep[] = ['staged', 'chunk', 'rebuild', 'verify'];
-  test.each(steps.flatMap((step) => [1, 2].map((time) => [step, time] as const)))(
-    'at %s, time %i: the sums are those of an uninterrupted run',
-    async (step, time) => {
-      await insert(CALLS);
-      let seen = 0;
-      const onStep = (now: RepriceStep) => {
-        if (now === step) seen += 1;
-        if (seen === time) throw new Error('interrupted');
-      };
-      await run({ onStep }, { overrides: [{ multiplier: 3 }] }).catch((error: unknown) => expect(String(error)).toContain('interrupted'));
-      await run({}, { overrides: [{ multiplier: 3 }] });
-      expect(await total()).toBeCloseTo(expected(3), 9);
-      expect(await rollup()).toEqual(await table());
-      expect(await leftovers()).toEqual([]);
-    },
-  );
+  const moments: readonly (readonly [RepriceStep, number])[] = [
+    ['staged', 1],
+    ['chunk', 1],
+    ['chunk', 2],
+    ['rebuild', 1],
+    ['verify', 1],
+    ['rebuild', 2],
+  ];
+  test.each(moments)('at %s, time %i: the sums are those of an uninterrupted run', async (step, time) => {
+    await insert(CALLS);
+    let seen = 0;
+    const onStep = (now: RepriceStep) => {
+      if (now === step) seen += 1;
+      if (seen === time) throw new Error('interrupted');
+    };
+    await run({ onStep }, { overrides: [{ multiplier: 3 }] }).catch((error: unknown) => expect(String(error)).toContain('interrupted'));
+    await run({}, { overrides: [{ multiplier: 3 }] });
+    expect(await total()).toBeCloseTo(expected(3), 9);
+    expect(await rollup()).toEqual(await table());
+    expect(await leftovers()).toEqual([]);
+  });
 });
 
 test('calls that arrive meanwhile are neither lost nor counted twice', async () => {
@@ -242,6 +246,9 @@ test('minutes whose calls are partly gone keep the sums that were made of all of
 
 test('a lock whose owner was killed is taken over once it has expired', async () => {
   await insert(CALLS);
+  const stale = "throwIf(ignore(id) = 0 AND toUnixTimestamp(now()) < 1, 'glassway reprice') = 0";
+  await server.client.command({ query: `ALTER TABLE calls ADD CONSTRAINT reprice_pause CHECK ${stale}` });
+  await server.client.command({ query: 'CREATE TABLE reprice_rollup AS glassway.calls_by_minute' });
   await server.client.command({
     query:
       "CREATE TABLE reprice_changes (chunk UInt32, key String, value String) ENGINE = MergeTree ORDER BY chunk COMMENT 'glassway reprice, alive until 1'",
