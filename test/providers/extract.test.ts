@@ -260,7 +260,9 @@ describe('responses', () => {
   ])('say how often a hosted tool searched, %s', async (_how, fields, toolUsage) => {
     const body = { model: 'm-1', status: 'completed', usage: { input_tokens: 4, output_tokens: 2 }, ...fields };
     const plain = await extractCall({ ...CHAT, path: '/v1/responses', response: Buffer.from(JSON.stringify(body)) });
-    const events = Buffer.from(sse({ type: 'response.created', response: { model: 'm-1' } }, { type: 'response.completed', response: body }));
+    const events = Buffer.from(
+      sse({ type: 'response.created', response: { model: 'm-1' } }, { type: 'response.completed', response: body }),
+    );
     const streamed = await extractCall({ ...CHAT, path: '/v1/responses', responseType: 'text/event-stream', response: events });
     const expected = { input_tokens: 4, output_tokens: 2, ...(toolUsage === undefined ? {} : { tool_usage: toolUsage }) };
     expect([plain.facts.reading.usage_raw, streamed.facts.reading.usage_raw]).toEqual([expected, expected]);

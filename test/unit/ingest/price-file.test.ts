@@ -4,8 +4,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProvider } from '@pydantic/genai-prices';
 import { createPricer } from '../../../ingest/price.ts';
 import { parsePriceFile, startPriceUpdates } from '../../../ingest/price-file.ts';
+import { CATALOGUE_PROVIDERS } from '../../../ingest/price-rules.ts';
 import { sampleRecord } from './sample.ts';
 
 const list = (input: number, id = 'openai') => [
@@ -93,6 +95,22 @@ test.each([
   expect(logged).toEqual([expect.stringContaining(reason)]);
   expect(logged[0]).toMatch(/^warn: prices: .* stays in use$/);
   expect(price(sampleRecord()).price_version).toMatch(/^genai-prices@/);
+});
+
+test('the lists of this release, written as a file, pass the check and give the same costs', async () => {
+  const ids = new Set(Object.values(CATALOGUE_PROVIDERS).map(({ id }) => id));
+  const { price } = await read(file([...ids].map((providerId) => findProvider({ providerId }))));
+  const bundled = createPricer().price;
+  for (const [provider, model] of [
+    ['openai', 'gpt-5.6-sol'],
+    ['azure.ai.openai', 'gpt-4.1'],
+    ['anthropic', 'claude-sonnet-4-5'],
+    ['deepseek', 'deepseek-chat'],
+  ] as const) {
+    const call = sampleRecord({ provider, request_model: model, response_model: model });
+    expect(price(call)).toMatchObject({ cost_usd: bundled(call).cost_usd, price_version: expect.stringMatching(/^prices@/) });
+    expect(price(call).cost_usd).not.toBe(null);
+  }
 });
 
 test('the same content has the same version', () => {
