@@ -186,7 +186,7 @@ function note(differences: Map<string, Difference>, row: ScannedRow, nextUsd: st
   if (nextUsd === null) entry.unpricedAfter += 1;
 }
 
-/** ClickHouse writes decimals without trailing zeros. */
+/** ClickHouse writes decimals without trailing zeros. A cost that stays keeps its `price_version`: that is what it was computed with. */
 function sameUsd(a: string | null, b: string | null): boolean {
   return a === null || b === null ? a === b : Math.abs(Number(a) - Number(b)) < NANO / 2;
 }
