@@ -32,6 +32,8 @@ export interface BilledPart {
 export interface Billed {
   readonly parts: readonly BilledPart[];
   readonly webSearches: number;
+  /** Of what is charged by its length and has no tokens. */
+  readonly audioSeconds: number | null;
   /** Something is charged whose price nothing here can tell. */
   readonly undetermined: boolean;
   /** Anthropic: `standard` or `fast`. */
@@ -50,8 +52,12 @@ export function billedOf(row: PricedColumns): Billed {
     parts: stepsOf(raw) ?? [{ model: undefined, tokens: { ...row, ...billedUnits(raw), ...modalities(raw) } }],
     webSearches:
       (count(fields(raw['server_tool_use'])['web_search_requests']) ?? 0) + (count(fields(toolUsage['web_search'])['num_requests']) ?? 0),
+    audioSeconds: raw['type'] === 'duration' ? amount(raw['seconds']) : null,
     // OpenAI's image tool runs a model that the answer does not name: https://platform.openai.com/docs/guides/tools-image-generation
-    undetermined: (count(fields(toolUsage['image_gen'])['total_tokens']) ?? 0) > 0,
+    // Mistral charges audio in chats by the minute besides its tokens, xAI each source that a search has used.
+    undetermined: [fields(toolUsage['image_gen'])['total_tokens'], raw['prompt_audio_seconds'], raw['num_sources_used']].some(
+      (value) => (amount(value) ?? 0) > 0,
+    ),
     speed: text(raw['speed']),
     inferenceGeo: text(raw['inference_geo']),
     searchContextSize: text(raw['search_context_size']),
@@ -144,6 +150,10 @@ function list(value: unknown): readonly unknown[] {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+function amount(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
 function count(value: unknown): number | null {

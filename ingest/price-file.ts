@@ -19,6 +19,8 @@ export interface PriceUpdates {
   readonly catalogue: () => Catalogue;
   /** Resolves when the source was read once, well or not. */
   readonly firstRead: Promise<void>;
+  /** Reads the source now, whatever the interval. */
+  refresh(): Promise<void>;
   stop(): void;
 }
 
@@ -95,7 +97,7 @@ export function parsePriceFile(text: string): PriceFile {
 export function startPriceUpdates({ source, log, onRead }: PriceUpdateOptions): PriceUpdates {
   let catalogue = new Catalogue();
   const from = source.file ?? source.url;
-  if (from === undefined) return { catalogue: () => catalogue, firstRead: Promise.resolve(), stop: () => {} };
+  if (from === undefined) return { catalogue: () => catalogue, firstRead: Promise.resolve(), refresh: async () => {}, stop: () => {} };
   const stopping = new AbortController();
   let version = '';
   const read = async (): Promise<void> => {
@@ -123,6 +125,7 @@ export function startPriceUpdates({ source, log, onRead }: PriceUpdateOptions): 
   return {
     catalogue: () => catalogue,
     firstRead: readAndWait(),
+    refresh: read,
     stop: () => {
       stopping.abort();
       clearTimeout(timer);

@@ -19,6 +19,8 @@ export interface ProviderRules {
   readonly tiers: Readonly<Record<string, Factor>>;
   /** Whether the catalogue's price of a web search is what this provider charges for one. */
   readonly searchesPriced: boolean;
+  /** Shorter audio is charged as if it were this long. */
+  readonly audioSecondsMin?: number;
 }
 
 /** What providers call their list price. `on_demand`: Groq and Vertex. */
@@ -82,7 +84,8 @@ export const CATALOGUE_PROVIDERS: Readonly<Record<string, ProviderRules>> = {
   moonshot: { ...PLAIN, id: 'moonshotai' },
   cohere: { ...PLAIN, id: 'cohere' },
   // "Pricing matches the on-demand tier": https://console.groq.com/docs/flex-processing
-  groq: { ...PLAIN, id: 'groq', tiers: { flex: 1 } },
+  // "Minimum Billed Length: 10 seconds": https://console.groq.com/docs/speech-to-text
+  groq: { ...PLAIN, id: 'groq', tiers: { flex: 1 }, audioSecondsMin: 10 },
   deepseek: { ...PLAIN, id: 'deepseek' },
   perplexity: { ...PLAIN, id: 'perplexity' },
   openrouter: { ...PLAIN, id: 'openrouter' },

@@ -47,6 +47,13 @@ export const COST_USD_MAX = 999_999_999;
 const COST_DECIMALS = 9;
 const NO_COST: Cost = { cost_usd: null, cost_source: 'none', price_version: '' };
 const SEARCHES_PER_PRICE = 1_000;
+const SECONDS_PER_HOUR = 3_600;
+
+/** A figure of the catalogue's, and which list it is from. */
+interface Listed {
+  readonly usd: number;
+  readonly version: string;
+}
 
 export function createPricer(options: PricerOptions = {}): Pricer {
   const bundled = new Catalogue();
@@ -65,8 +72,7 @@ function price(row: Priced, overrides: Overrides, catalogue: Catalogue): Cost {
   const override = overrides.list.find(({ fits }) => fits(row))?.entry;
   if (override !== undefined && override.multiplier === undefined)
     return cost(hasUsage(row) || override.perMillion === undefined ? overrideCostUsd(override, row) : null, 'override', overrides.version);
-  if (!hasUsage(row)) return NO_COST;
-  const listed = listCost(row, catalogue);
+  const listed = hasUsage(row) ? listCost(row, catalogue) : lengthCost(row, catalogue);
   if (listed === null) return NO_COST;
   if (override?.multiplier === undefined) return cost(listed.usd, 'catalogue', listed.version);
   return cost(listed.usd * override.multiplier, 'override', `${overrides.version}+${listed.version}`);
@@ -78,7 +84,7 @@ function cost(usd: number | null, source: CostSource, version: string): Cost {
 }
 
 /** What the catalogue makes of a call: the sum over its parts, and what is charged besides tokens. */
-function listCost(row: PricedColumns, catalogue: Catalogue): { readonly usd: number; readonly version: string } | null {
+function listCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
   const rules = rulesOf(row.provider, (id) => catalogue.has(id));
   if (rules === undefined) return null;
   const billed = billedOf(row);
@@ -96,6 +102,19 @@ function listCost(row: PricedColumns, catalogue: Catalogue): { readonly usd: num
   if (first === undefined) return null;
   const searchesUsd = searchCost(billed.webSearches, pricesAt(first, row.started_at));
   return searchesUsd === null ? null : { usd: usd + searchesUsd, version: first.version };
+}
+
+/** What is charged by the length of its audio: transcriptions, whose usage object has seconds and no tokens. */
+function lengthCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
+  if (row.usage_raw === '') return null;
+  const { audioSeconds } = billedOf(row);
+  const rules = rulesOf(row.provider, (id) => catalogue.has(id));
+  if (audioSeconds === null || rules === undefined || tierFactor(rules, row.service_tier.toLowerCase()) !== 1) return null;
+  const entry = findEntry(catalogue, rules, row);
+  const perHour = entry === null ? undefined : pricesAt(entry, row.started_at)?.['input_audio_hours'];
+  if (entry === null || typeof perHour !== 'number') return null;
+  const seconds = audioSeconds > 0 ? Math.max(audioSeconds, rules.audioSecondsMin ?? 0) : 0;
+  return { usd: (seconds * perHour) / SECONDS_PER_HOUR, version: entry.version };
 }
 
 /** The list's entry for what a call, or a part of it, ran on. */

@@ -289,6 +289,32 @@ const BESIDES_TOKENS: readonly Invoice[] = [
   },
   { what: 'Perplexity that does not say how much it searched', record: at('perplexity', 'sonar-pro', tokens), usd: null },
   {
+    what: 'OpenAI transcription by length: 0.36 an hour',
+    record: openai('whisper-1', { usage_source: 'none', input_tokens: null, output_tokens: null }, { type: 'duration', seconds: 27 }),
+    usd: (27 * 0.36) / 3_600,
+  },
+  {
+    what: 'Groq transcription of 3 seconds is charged as 10: 0.111 an hour',
+    record: at(
+      'groq',
+      'whisper-large-v3',
+      { usage_source: 'none', input_tokens: null, output_tokens: null },
+      { type: 'duration', seconds: 3 },
+    ),
+    usd: (10 * 0.111) / 3_600,
+  },
+  {
+    what: 'a transcription whose length nobody says',
+    record: openai('whisper-1', { usage_source: 'none', input_tokens: null, output_tokens: null, usage_raw: '' }),
+    usd: null,
+  },
+  {
+    what: 'Mistral audio in a chat is charged by the minute besides',
+    record: at('mistral_ai', 'mistral-large-latest', tokens, { prompt_audio_seconds: 12 }),
+    usd: null,
+  },
+  { what: 'xAI sources of a search, where no cost is reported', record: at('x_ai', 'grok-4', tokens, { num_sources_used: 5 }), usd: null },
+  {
     what: 'Cohere charges billed units, not the tokens that the model read',
     record: at(
       'cohere',

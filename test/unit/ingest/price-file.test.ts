@@ -97,6 +97,23 @@ test.each([
   expect(price(sampleRecord()).price_version).toMatch(/^genai-prices@/);
 });
 
+test('what is read later is used at once, and what cannot be read then leaves the last good', async () => {
+  const source = file(list(1));
+  const logged: string[] = [];
+  const updates = startPriceUpdates({ source: { ...source, refresh: '1h' }, log: (level, message) => logged.push(`${level}: ${message}`) });
+  const { price } = createPricer({ catalogue: updates.catalogue });
+  await updates.firstRead;
+  expect(price(record).cost_usd).toBe(cheap);
+  file('{ half a fi');
+  await updates.refresh();
+  expect(price(record).cost_usd).toBe(cheap);
+  expect(logged.at(-1)).toMatch(/^warn: .*not JSON.*prices@[0-9a-f]{12}.* stays in use$/);
+  file(list(2));
+  await updates.refresh();
+  updates.stop();
+  expect(price(record).cost_usd).toBe(((1000 * 2 + 100 * 10) / 1e6).toFixed(9));
+});
+
 test('the lists of this release, written as a file, pass the check and give the same costs', async () => {
   const ids = new Set(Object.values(CATALOGUE_PROVIDERS).map(({ id }) => id));
   const { price } = await read(file([...ids].map((providerId) => findProvider({ providerId }))));
