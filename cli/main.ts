@@ -10,6 +10,7 @@ import { ConfigError, DEFAULT_CONFIG_FILE, loadSettings, type Settings } from '.
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
+import type { RepriceArguments } from './reprice.ts';
 import { VERSION } from './version.ts';
 
 /** A second interrupt this long after the first is meant: stop at once. Sooner, it is npm passing the first one on. */
@@ -121,6 +122,36 @@ command('demo', 'send synthetic traffic through a running Glassway to a built-in
       seed,
       out: process.stdout,
       signal: stopSignal(),
+    });
+  });
+
+command('prices', 'show what a model costs, and why')
+  .argument('<model>', 'as calls name it')
+  .option('--provider <name>', 'as in column provider: openai, anthropic, aws.bedrock, …; default: all')
+  .action(async (model: string, options: CommonOptions & { provider?: string }) => {
+    const settings = await settingsOf(options);
+    const [{ explainPrices }, { todaysPrices }] = await Promise.all([import('./prices.ts'), import('./today-prices.ts')]);
+    const answer = explainPrices(await todaysPrices(settings), { model, provider: options.provider, at: new Date() });
+    process.stdout.write(`${answer.text}\n`);
+    process.exitCode = answer.known ? 0 : 1;
+  });
+
+command('reprice', "compute stored calls' costs anew with today's prices; shows the difference before it writes")
+  .requiredOption('--since <time>', 'from when: 2026-11-01, 2026-11-01T08:30Z (UTC), or how long ago: 12h, 30d')
+  .option('--until <time>', 'until when, default: now')
+  .option('--project <name>', 'this project only')
+  .option('--dry-run', 'show the difference and write nothing')
+  .option('--yes', 'write without asking')
+  .action(async (options: CommonOptions & RepriceArguments) => {
+    const settings = await settingsOf(options);
+    const { runReprice } = await import('./reprice.ts');
+    process.exitCode = await runReprice({
+      settings,
+      dataDir: resolve(options.data),
+      arguments: options,
+      signal: stopSignal(),
+      input: process.stdin,
+      out: process.stdout,
     });
   });
 

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CAPTURE_MODES } from './columns.ts';
+import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
 
 const port = (fallback: number) => z.int().min(1).max(65535).default(fallback);
 const bytes = (fallback: number) => z.int().min(0).default(fallback);
@@ -51,6 +52,8 @@ const Schema = z.strictObject({
   defaultUpstream: z.string().default('openai'),
   projects: z.record(z.string().min(1).max(128), Project).default({}),
   retention: z.strictObject({ calls: duration('90d'), bodies: duration('7d') }).prefault({}),
+  prices: PriceOverrides,
+  priceCatalogue: PriceCatalogue,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
   ingestUrl: httpUrl.optional(),
   clickhouse: z
@@ -236,7 +239,8 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 /** Variable name → path of every scalar setting with a fixed path: `listen.proxyAdmin` is `GLASSWAY_LISTEN_PROXY_ADMIN`. */
 function settingPaths(schema: z.core.$ZodType, path: readonly string[] = []): Map<string, readonly string[]> {
   const inner = unwrap(schema);
-  if (inner instanceof z.ZodRecord) return new Map();
+  // What has keys or entries of its own has no variables.
+  if (inner instanceof z.ZodRecord || inner instanceof z.ZodArray) return new Map();
   if (!(inner instanceof z.ZodObject)) {
     const name = `GLASSWAY_${path.map((part) => part.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_')}`;
     return new Map([[name, path]]);
@@ -255,6 +259,7 @@ function resolveAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.cor
   const [head, ...rest] = path;
   if (head === undefined) return inner;
   if (inner instanceof z.ZodRecord) return resolveAt(inner.valueType, rest);
+  if (inner instanceof z.ZodArray) return resolveAt(inner.element, rest);
   const next = inner instanceof z.ZodObject ? inner.shape[String(head)] : undefined;
   return next === undefined ? undefined : resolveAt(next, rest);
 }

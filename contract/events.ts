@@ -45,6 +45,12 @@ export const INGEST_METRICS = {
     help: 'Calls with known usage for which no price is known.',
     labels: ['provider'],
   },
+  price_reads: {
+    name: 'glassway_ingest_price_reads_total',
+    type: 'counter',
+    help: 'Readings of priceCatalogue; after a failed one the last good prices stay in use.',
+    labels: ['result'],
+  },
   batches_refused: {
     name: 'glassway_ingest_batches_refused_total',
     type: 'counter',

@@ -10,7 +10,7 @@ import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/recor
 import { parseLines, readBody, readHead } from './accept.ts';
 import type { WorkBudget } from './budget.ts';
 import type { IngestMetrics } from './metrics.ts';
-import { hasUsage, price } from './price.ts';
+import { hasUsage, type Pricer } from './price.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 import { clickhouseTime, type EncodedRow, encodeBodies, encodeCall } from './row.ts';
@@ -18,6 +18,7 @@ import type { RejectedRow, Writer } from './write.ts';
 
 export interface AppDeps {
   readonly write: Writer;
+  readonly price: Pricer['price'];
   readonly readiness: Readiness;
   readonly budget: WorkBudget;
   readonly metrics: IngestMetrics;
@@ -72,7 +73,7 @@ async function takeBatch(deps: AppDeps, request: Request, response: Response): P
     if (!deps.readiness.isMigrated()) throw new Refusal('not_ready', '');
     share = deps.budget.enter();
     const body = await readBody(request, { gzip: head.gzip, bytesMax: BATCH_BYTES_MAX, reserve: share.add });
-    const batch = await prepare(body);
+    const batch = await prepare(body, deps.price);
     const refused = await deps.write(head.id, batch.calls, batch.bodies);
     answer(deps, response, head.id, batch, refused);
   } catch (error) {
@@ -91,7 +92,7 @@ interface PreparedBatch {
 }
 
 /** Parses, validates and prices, in slices: a batch of 10,000 records takes some 300 ms of the processor. */
-async function prepare(body: Buffer): Promise<PreparedBatch> {
+async function prepare(body: Buffer, price: Pricer['price']): Promise<PreparedBatch> {
   const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], unpriced: [] };
   const ingestedAt = clickhouseTime(new Date());
   let sliceEndMs = performance.now() + SLICE_MS;

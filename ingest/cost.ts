@@ -5,6 +5,7 @@
  */
 import type { ModelPrice } from '@pydantic/genai-prices';
 import type { ProxyColumns } from '../contract/record.ts';
+import type { ProviderRules } from './price-rules.ts';
 
 export type TokenCounts = Pick<
   ProxyColumns,
@@ -17,23 +18,26 @@ export type TokenCounts = Pick<
   | 'input_audio_tokens'
   | 'output_audio_tokens'
   | 'input_image_tokens'
->;
+> & {
+  /** Counts that no column holds; absent or null: not known. */
+  readonly output_image_tokens?: number | null;
+  readonly input_video_tokens?: number | null;
+  readonly cached_audio_tokens?: number | null;
+  readonly cached_image_tokens?: number | null;
+};
 
 const TOKENS_PER_PRICE = 1_000_000;
 const REQUESTS_PER_PRICE = 1_000;
 
 /**
- * Kinds of token that a model may charge apart and that no column of ours counts. A model that prices
- * one of them apart has no determined cost as long as it has tokens on that side: an image token of
- * gemini-2.5-flash-image costs twelve times a text token. (For images going in there is a column.)
+ * Kinds of token that a model may charge apart and that nobody counts for us. A model that prices one of them apart has
+ * no determined cost as long as it has tokens on that side. The same goes for images coming out and videos going in where
+ * the provider did not count them: an image token of gemini-2.5-flash-image costs twelve times a text token.
  */
-const UNCOUNTED_OUTPUT = ['output_image_mtok', 'output_video_mtok', 'output_citation_mtok'] as const;
-const UNCOUNTED_INPUT = ['input_video_mtok', 'input_tool_mtok'] as const;
+const UNCOUNTED_OUTPUT = ['output_video_mtok', 'output_citation_mtok'] as const;
+const UNCOUNTED_INPUT = ['input_tool_mtok'] as const;
 
-export interface CostRules {
-  /** Audio always costs more here than text, so that an entry without an audio price cannot price a call with audio. */
-  readonly audioPricedApart: boolean;
-}
+export type CostRules = Pick<ProviderRules, 'audioPricedApart'>;
 
 /** Sum of tokens × price. Null: not determined. */
 export function tokenCostUsd(tokens: TokenCounts, price: ModelPrice, rules: CostRules): number | null {
@@ -62,13 +66,15 @@ function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rat
   if (rules.audioPricedApart && (tokens.input_audio_tokens ?? 0) > 0 && price['input_audio_mtok'] === undefined) return null;
   // Nobody prices cache writes by modality; where both occur the overlap is anyone's guess.
   if (write > 0 && audio + image > 0) return null;
-  const readAudio = overlap(read, audio, total);
-  const readImage = overlap(read, image, total);
+  const video = apart(price, 'input_video_mtok', tokens.input_video_tokens);
+  if (total > 0 && isUncounted(price, 'input_video_mtok', tokens.input_video_tokens)) return null;
+  const readAudio = read === 0 || audio === 0 ? 0 : (tokens.cached_audio_tokens ?? overlap(read, audio, total));
+  const readImage = read === 0 || image === 0 ? 0 : (tokens.cached_image_tokens ?? overlap(read, image, total));
   if (readAudio === null || readImage === null) return null;
   if (readAudio > 0 && price['cache_audio_read_mtok'] === undefined) return null;
   if (readImage > 0 && price['cache_image_read_mtok'] === undefined) return null;
-  const plain = total - read - write - audio - image + readAudio + readImage;
-  if (plain < 0) return null;
+  const plain = total - read - write - audio - image - video + readAudio + readImage;
+  if (plain < 0 || readAudio + readImage > read || readAudio > audio || readImage > image) return null;
   return (
     plain * rate('input_mtok') +
     (read - readAudio - readImage) * rate('cache_read_mtok') +
@@ -76,6 +82,7 @@ function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rat
     writeHour * rate('cache_write_1h_mtok') +
     (audio - readAudio) * rate('input_audio_mtok') +
     (image - readImage) * rate('input_image_mtok') +
+    video * rate('input_video_mtok') +
     readAudio * rate('cache_audio_read_mtok') +
     readImage * rate('cache_image_read_mtok')
   );
@@ -88,9 +95,16 @@ function outputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, ra
   const audio = apart(price, 'output_audio_mtok', tokens.output_audio_tokens);
   const reasoning = apart(price, 'output_reasoning_mtok', tokens.reasoning_tokens);
   if (rules.audioPricedApart && (tokens.output_audio_tokens ?? 0) > 0 && price['output_audio_mtok'] === undefined) return null;
-  const plain = total - audio - reasoning;
+  if (isUncounted(price, 'output_image_mtok', tokens.output_image_tokens)) return null;
+  const image = apart(price, 'output_image_mtok', tokens.output_image_tokens);
+  const plain = total - audio - reasoning - image;
   if (plain < 0) return null;
-  return plain * rate('output_mtok') + audio * rate('output_audio_mtok') + reasoning * rate('output_reasoning_mtok');
+  return (
+    plain * rate('output_mtok') +
+    image * rate('output_image_mtok') +
+    audio * rate('output_audio_mtok') +
+    reasoning * rate('output_reasoning_mtok')
+  );
 }
 
 function requestCostUsd(price: ModelPrice): number {
@@ -99,8 +113,12 @@ function requestCostUsd(price: ModelPrice): number {
 }
 
 /** How many tokens of a subset are charged at a price of their own; without one they are charged as the rest is. */
-function apart(price: ModelPrice, key: string, count: number | null): number {
+function apart(price: ModelPrice, key: string, count: number | null | undefined): number {
   return price[key] === undefined ? 0 : (count ?? 0);
+}
+
+function isUncounted(price: ModelPrice, key: string, count: number | null | undefined): boolean {
+  return price[key] !== undefined && (count ?? null) === null;
 }
 
 /** How many tokens are in both of two subsets, where the sizes alone say it; else null. */

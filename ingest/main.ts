@@ -16,6 +16,8 @@ import { createConsole } from './console/index.ts';
 import { errorText } from './error-text.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
+import { createPricer } from './price.ts';
+import { startPriceUpdates } from './price-file.ts';
 import { startReadiness } from './readiness.ts';
 import { createWriter } from './write.ts';
 
@@ -60,7 +62,9 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     log,
   });
   const metrics = createMetrics({ workBytes: () => budget.bytes, isReady: readiness.isMigrated });
+  const prices = startPriceUpdates({ source: settings.priceCatalogue, log, onRead: metrics.pricesRead });
   const app = createApp({
+    price: createPricer({ overrides: settings.prices, catalogue: prices.catalogue }).price,
     write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted }),
     readiness,
     budget,
@@ -71,6 +75,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   });
   const server = createServer({ requestTimeout: REQUEST_MS_MAX }, app);
   const release = async (): Promise<void> => {
+    prices.stop();
     // Closing the client is what ends a migration that hangs.
     await Promise.all([readiness.stop(), writer.close(), reader.close()]);
   };

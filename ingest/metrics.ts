@@ -19,6 +19,7 @@ export interface IngestMetrics {
   records(inserted: number, rejected: number): void;
   inserted(seconds: number): void;
   unpriced(provider: string): void;
+  pricesRead(ok: boolean): void;
 }
 
 export interface IngestGauges {
@@ -45,6 +46,7 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
   const refused = counter(INGEST_METRICS.batches_refused);
   const records = counter(INGEST_METRICS.records);
   const unpriced = counter(INGEST_METRICS.calls_unpriced);
+  const priceReads = counter(INGEST_METRICS.price_reads);
   const insertSeconds = new Histogram({
     name: INGEST_METRICS.insert_seconds.name,
     help: INGEST_METRICS.insert_seconds.help,
@@ -65,6 +67,7 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
       records.inc({ result: 'rejected' }, rejected);
     },
     inserted: (seconds) => insertSeconds.observe(seconds),
+    pricesRead: (ok) => priceReads.inc({ result: ok ? 'ok' : 'failed' }),
     unpriced: (provider) => {
       if (providers.size < PROVIDERS_MAX) providers.add(provider);
       unpriced.inc({ provider: providers.has(provider) ? provider : OTHER_PROVIDER });

@@ -1,143 +1,179 @@
 /**
- * Says what a call cost and where that figure comes from. Takes a record; gives the three cost columns.
- * The provider's own figure wins, then the bundled catalogue of @pydantic/genai-prices at the call's own
- * time, else NULL. Never throws, never uses the network (the catalogue is updated by its package alone),
- * never calls an unknown price 0.
+ * Says what a call cost and where that figure comes from. Takes a row's own columns; gives its three cost columns.
+ * In this order: the provider's own figure, the user's prices, the catalogue at the call's own time, else NULL.
+ * Never throws, never uses the network, never calls an unknown price 0.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { calcPrice, findProvider, type ModelPrice, type Provider } from '@pydantic/genai-prices';
+import type { ModelPrice } from '@pydantic/genai-prices';
 import type { CostSource } from '../contract/columns.ts';
+import type { PriceOverride } from '../contract/price-settings.ts';
 import type { CallRecord, IngestColumns } from '../contract/record.ts';
-import { type CostRules, tokenCostUsd } from './cost.ts';
+import { type Billed, type BilledPart, billedOf, type PricedColumns } from './billed.ts';
+import { Catalogue, type CatalogueEntry, pricesAt } from './catalogue.ts';
+import { tokenCostUsd } from './cost.ts';
+import { compileOverrides, type Overrides, overrideCostUsd } from './overrides.ts';
+import {
+  bedrockModel,
+  FAST_MODE_FACTORS,
+  type Factor,
+  INFERENCE_GEO_FACTORS,
+  isFree,
+  type ProviderRules,
+  placeFactor,
+  REQUEST_FEES_PER_1000,
+  rulesOf,
+  STANDARD_TIERS,
+  withHourWrites,
+} from './price-rules.ts';
 
 export type Cost = Pick<IngestColumns, 'cost_usd' | 'price_version'> & { cost_source: CostSource };
+export type Priced = PricedColumns & Pick<CallRecord, 'provider_cost_usd'>;
 
-interface CatalogueEntry extends CostRules {
-  /** The catalogue's own provider id; only whole ids are used, since its fuzzy match takes `my-openai-proxy` for OpenAI. */
-  readonly id: string;
-  /** Which model name sets the price where both are known. */
-  readonly model: 'response' | 'request';
-  /** Service tiers that are not sold at the catalogue's (standard) price. */
-  readonly otherTiers: readonly string[];
+export interface Pricer {
+  /** The cost columns of a call. */
+  readonly price: (row: Priced) => Cost;
+  readonly overrides: Overrides;
+  /** The list prices in use now. */
+  readonly catalogue: () => Catalogue;
 }
 
-const PLAIN = { model: 'response', otherTiers: [], audioPricedApart: false } as const;
-/** https://platform.openai.com/docs/pricing lists batch, flex and priority apart; https://platform.claude.com/docs/en/api/service-tiers */
-const OPENAI = { ...PLAIN, otherTiers: ['batch', 'flex', 'priority', 'scale'], audioPricedApart: true } as const;
-const GOOGLE = { ...PLAIN, otherTiers: ['batch', 'flex', 'priority', 'provisioned_throughput'] } as const;
-
-/** `gen_ai.provider.name` (OpenTelemetry's, else the upstream's name) → the catalogue's provider. */
-export const CATALOGUE_PROVIDERS: Readonly<Record<string, CatalogueEntry>> = {
-  openai: { ...OPENAI, id: 'openai' },
-  'azure.ai.openai': { ...OPENAI, id: 'azure' },
-  'azure.ai.inference': { ...OPENAI, id: 'azure' },
-  anthropic: { ...PLAIN, id: 'anthropic', otherTiers: ['batch', 'priority'] },
-  // Bedrock's price follows the id that was asked for (global, regional, plain); the answer names only the bare model.
-  'aws.bedrock': { ...PLAIN, id: 'aws', model: 'request', otherTiers: ['batch', 'flex', 'priority', 'reserved'] },
-  'gcp.gemini': { ...GOOGLE, id: 'google' },
-  'gcp.vertex_ai': { ...GOOGLE, id: 'google' },
-  'gcp.gen_ai': { ...GOOGLE, id: 'google' },
-  mistral_ai: { ...PLAIN, id: 'mistral' },
-  x_ai: { ...PLAIN, id: 'x-ai' },
-  moonshot_ai: { ...PLAIN, id: 'moonshotai' },
-  moonshot: { ...PLAIN, id: 'moonshotai' },
-  cohere: { ...PLAIN, id: 'cohere' },
-  groq: { ...PLAIN, id: 'groq' },
-  deepseek: { ...PLAIN, id: 'deepseek' },
-  perplexity: { ...PLAIN, id: 'perplexity' },
-  openrouter: { ...PLAIN, id: 'openrouter' },
-  together: { ...PLAIN, id: 'together' },
-  fireworks: { ...PLAIN, id: 'fireworks' },
-  cerebras: { ...PLAIN, id: 'cerebras' },
-  zai: { ...PLAIN, id: 'zai' },
-  voyage: { ...PLAIN, id: 'voyageai' },
-};
+export interface PricerOptions {
+  readonly overrides?: readonly PriceOverride[];
+  /** Asked anew for each call, so that a newer catalogue counts at once. */
+  readonly catalogue?: () => Catalogue;
+}
 
 /** Decimal(18, 9) ends here; a call that costs more is a fault in its counts. */
 export const COST_USD_MAX = 999_999_999;
 const COST_DECIMALS = 9;
 const NO_COST: Cost = { cost_usd: null, cost_source: 'none', price_version: '' };
-/** The catalogue's patterns run over the model's name, which comes from outside: long ones name no model. */
-const MODEL_CHARS_MAX = 256;
-const LOOKUPS_MAX = 10_000;
+const SEARCHES_PER_PRICE = 1_000;
+const SECONDS_PER_HOUR = 3_600;
 
-const PRICE_VERSION = `genai-prices@${installedVersion('@pydantic/genai-prices')}`;
+/** A figure of the catalogue's, and which list it is from. */
+interface Listed {
+  readonly usd: number;
+  readonly version: string;
+}
 
-/** A model's price: the same at all times, or to be asked for with the call's time. */
-type Lookup = { readonly price: ModelPrice } | { readonly model: string; readonly provider: Provider } | null;
-
-/** Lookups so far, oldest first. The catalogue searches its list with regular expressions, which takes longer than all else here. */
-const lookups = new Map<string, Lookup>();
-
-/** The cost columns of a call. */
-export function price(record: CallRecord): Cost {
-  if (record.provider_cost_usd !== undefined)
-    return { cost_usd: record.provider_cost_usd.toFixed(COST_DECIMALS), cost_source: 'provider', price_version: '' };
-  if (!hasUsage(record)) return NO_COST;
-  const entry = Object.hasOwn(CATALOGUE_PROVIDERS, record.provider) ? CATALOGUE_PROVIDERS[record.provider] : undefined;
-  if (entry === undefined || entry.otherTiers.includes(record.service_tier.toLowerCase())) return NO_COST;
-  const prices = modelPrice(entry, record);
-  const usd = prices === null ? null : tokenCostUsd(record, prices, entry);
-  if (usd === null || !(usd >= 0 && usd <= COST_USD_MAX)) return NO_COST;
-  return { cost_usd: usd.toFixed(COST_DECIMALS), cost_source: 'catalogue', price_version: PRICE_VERSION };
+export function createPricer(options: PricerOptions = {}): Pricer {
+  const bundled = new Catalogue();
+  const catalogue = options.catalogue ?? (() => bundled);
+  const overrides = compileOverrides(options.overrides ?? []);
+  return { price: (row) => price(row, overrides, catalogue()), overrides, catalogue };
 }
 
 /** Whether anything is known that could be priced. */
-export function hasUsage(record: CallRecord): boolean {
-  return record.usage_source !== 'none' && record.input_tokens !== null;
+export function hasUsage(row: Pick<PricedColumns, 'usage_source' | 'input_tokens'>): boolean {
+  return row.usage_source !== 'none' && row.input_tokens !== null;
 }
 
-function modelPrice(entry: CatalogueEntry, record: CallRecord): ModelPrice | null {
-  if (entry.model === 'request') {
-    const asked = priceAt(lookUp(entry.id, record.request_model), record.started_at);
-    if (asked !== null) return asked;
+function price(row: Priced, overrides: Overrides, catalogue: Catalogue): Cost {
+  if (row.provider_cost_usd !== undefined) return cost(row.provider_cost_usd, 'provider', '');
+  const override = overrides.list.find(({ fits }) => fits(row))?.entry;
+  if (override !== undefined && override.multiplier === undefined)
+    return cost(hasUsage(row) || override.perMillion === undefined ? overrideCostUsd(override, row) : null, 'override', overrides.version);
+  const listed = hasUsage(row) ? listCost(row, catalogue) : lengthCost(row, catalogue);
+  if (listed === null) return NO_COST;
+  if (override?.multiplier === undefined) return cost(listed.usd, 'catalogue', listed.version);
+  return cost(listed.usd * override.multiplier, 'override', `${overrides.version}+${listed.version}`);
+}
+
+function cost(usd: number | null, source: CostSource, version: string): Cost {
+  if (usd === null || !(usd >= 0 && usd <= COST_USD_MAX)) return NO_COST;
+  return { cost_usd: usd.toFixed(COST_DECIMALS), cost_source: source, price_version: version };
+}
+
+/** What the catalogue makes of a call: the sum over its parts, and what is charged besides tokens. */
+function listCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
+  const rules = rulesOf(row.provider, (id) => catalogue.has(id));
+  if (rules === undefined) return null;
+  const billed = billedOf(row);
+  if (billed.undetermined || (billed.webSearches > 0 && !rules.searchesPriced)) return null;
+  let usd = 0;
+  let first: CatalogueEntry | undefined;
+  for (const part of billed.parts) {
+    const entry = findEntry(catalogue, rules, row, part);
+    if (entry === null) return null;
+    const partUsd = partCost(row, billed, part, entry, rules);
+    if (partUsd === null) return null;
+    usd += partUsd;
+    first ??= entry;
   }
-  return priceAt(lookUp(entry.id, record.response_model || record.request_model), record.started_at);
+  if (first === undefined) return null;
+  const searchesUsd = searchCost(billed.webSearches, pricesAt(first, row.started_at));
+  return searchesUsd === null ? null : { usd: usd + searchesUsd, version: first.version };
 }
 
-function lookUp(providerId: string, model: string): Lookup {
-  if (model === '' || model.length > MODEL_CHARS_MAX) return null;
-  const key = `${providerId}\n${model}`;
-  const known = lookups.get(key);
-  if (known !== undefined) return known;
-  const found = search(providerId, model);
-  if (lookups.size >= LOOKUPS_MAX) lookups.delete(lookups.keys().next().value ?? '');
-  lookups.set(key, found);
-  return found;
+/** What is charged by the length of its audio: transcriptions, whose usage object has seconds and no tokens. */
+function lengthCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
+  if (row.usage_raw === '') return null;
+  const { audioSeconds } = billedOf(row);
+  const rules = rulesOf(row.provider, (id) => catalogue.has(id));
+  if (audioSeconds === null || rules === undefined || tierFactor(rules, row.service_tier.toLowerCase()) !== 1) return null;
+  const entry = findEntry(catalogue, rules, row);
+  const perHour = entry === null ? undefined : pricesAt(entry, row.started_at)?.['input_audio_hours'];
+  if (entry === null || typeof perHour !== 'number') return null;
+  const seconds = audioSeconds > 0 ? Math.max(audioSeconds, rules.audioSecondsMin ?? 0) : 0;
+  return { usd: (seconds * perHour) / SECONDS_PER_HOUR, version: entry.version };
 }
 
-function search(providerId: string, model: string): Lookup {
-  if (findProvider({ providerId })?.id !== providerId) return null;
-  const found = calculate(model, { providerId });
-  if (found === null) return null;
-  if (!Array.isArray(found.model.prices)) return { price: found.model.prices };
-  // Prices that change with date or time of day: the catalogue picks, from a list of this one model.
-  const { fallback_model_providers: _elsewhere, ...provider } = found.provider;
-  return { model, provider: { ...provider, models: [found.model] } };
+/** The list's entry for what a call, or a part of it, ran on. */
+export function findEntry(
+  catalogue: Catalogue,
+  rules: ProviderRules,
+  row: Pick<PricedColumns, 'request_model' | 'response_model'>,
+  part?: Pick<BilledPart, 'model'>,
+): CatalogueEntry | null {
+  const answered = row.response_model || row.request_model;
+  if (part?.model !== undefined) return catalogue.find(rules.id, part.model);
+  if (rules.model === 'response') return catalogue.find(rules.id, answered);
+  const asked = bedrockModel(row.request_model);
+  return asked === null ? null : (catalogue.find(rules.id, asked) ?? catalogue.find(rules.id, answered));
 }
 
-function priceAt(lookup: Lookup, startedAt: string): ModelPrice | null {
-  if (lookup === null) return null;
-  if ('price' in lookup) return lookup.price;
-  const timestamp = new Date(`${startedAt.slice(0, 10)}T${startedAt.slice(11, 23)}Z`);
-  return calculate(lookup.model, { provider: lookup.provider, timestamp })?.model_price ?? null;
+function partCost(row: PricedColumns, billed: Billed, part: BilledPart, entry: CatalogueEntry, rules: ProviderRules): number | null {
+  if (isFree(entry.providerId, entry.model.id)) return 0;
+  const prices = withRequestFee(pricesAt(entry, row.started_at), entry, billed);
+  const factor = factorOf(row, billed, part, entry, rules);
+  if (prices === null || factor === null) return null;
+  const usd = tokenCostUsd(part.tokens, withHourWrites(entry.model.id, prices), rules);
+  return usd === null ? null : usd * factor;
 }
 
-/** The catalogue's own function throws on entries that it finds inconsistent; here those are unknown prices. */
-function calculate(model: string, options: Parameters<typeof calcPrice>[2]): ReturnType<typeof calcPrice> {
-  try {
-    return calcPrice({}, model, options);
-  } catch {
-    return null;
-  }
+/** What tier, speed and place make of the list price. Null: not known. */
+function factorOf(row: PricedColumns, billed: Billed, part: BilledPart, entry: CatalogueEntry, rules: ProviderRules): number | null {
+  const tier = tierFactor(rules, row.service_tier.toLowerCase());
+  const tierValue = typeof tier === 'object' && tier !== null ? byModel(tier, entry, part) : tier;
+  const speed =
+    billed.speed === '' || billed.speed === 'standard' ? 1 : known(FAST_MODE_FACTORS, billed.speed === 'fast' ? entry.model.id : '');
+  const geo = billed.inferenceGeo === '' ? 1 : known(INFERENCE_GEO_FACTORS, billed.inferenceGeo);
+  const place = placeFactor(row.provider, entry.model.id, row.path);
+  return tierValue === null || speed === null || geo === null || place === null ? null : tierValue * speed * geo * place;
 }
 
-/** The package's manifest is not among its exports, so it is read from beside its entry point. */
-function installedVersion(name: string): string {
-  const entryPoint = createRequire(import.meta.url).resolve(name);
-  const manifest: unknown = JSON.parse(readFileSync(join(dirname(entryPoint), '..', 'package.json'), 'utf8'));
-  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : undefined;
-  return typeof version === 'string' ? version : 'unknown';
+export function tierFactor(rules: ProviderRules, tier: string): Factor | null {
+  if (STANDARD_TIERS.has(tier)) return 1;
+  return Object.hasOwn(rules.tiers, tier) ? (rules.tiers[tier] ?? null) : null;
+}
+
+function byModel(factor: Exclude<Factor, number>, entry: CatalogueEntry, part: BilledPart): number | null {
+  return (part.tokens.input_tokens ?? 0) > factor.inputTokensMax ? null : known(factor.byModel, entry.model.id);
+}
+
+function withRequestFee(prices: ModelPrice | null, entry: CatalogueEntry, billed: Billed): ModelPrice | null {
+  if (prices === null || prices['requests_kcount'] === undefined) return prices;
+  const fees = Object.hasOwn(REQUEST_FEES_PER_1000, entry.model.id) ? REQUEST_FEES_PER_1000[entry.model.id] : undefined;
+  if (fees === undefined) return prices;
+  const fee = known(fees, billed.searchContextSize);
+  return fee === null ? null : { ...prices, requests_kcount: fee };
+}
+
+function searchCost(searches: number, prices: ModelPrice | null): number | null {
+  if (searches === 0) return 0;
+  const perThousand = prices?.['web_searches_kcount'];
+  return typeof perThousand === 'number' ? (searches * perThousand) / SEARCHES_PER_PRICE : null;
+}
+
+function known(table: Readonly<Record<string, number>>, key: string): number | null {
+  return Object.hasOwn(table, key) ? (table[key] ?? null) : null;
 }

@@ -5,7 +5,7 @@
  */
 import { readOpenaiUsage } from './openai-usage.ts';
 import type { ContentKind, Endpoint, Reading, StreamEvent } from './provider.ts';
-import { fields, isFields, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
+import { fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 const CONTENT_EVENTS: Readonly<Record<string, ContentKind>> = {
   'response.output_text.delta': 'answer',
@@ -38,7 +38,24 @@ function readResponse(body: unknown, reading: Reading): void {
   setText(reading, 'finish_reason', response['status']);
   setText(reading, 'service_tier', response['service_tier']);
   readOpenaiUsage(reading, response['usage']);
+  if (reading.usage_raw !== null && isFields(response['usage'])) reading.usage_raw = { ...response['usage'], ...toolUsage(response) };
   if (isFields(response['error'])) reading.error = readErrorBody(response) ?? null;
+}
+
+/**
+ * What the hosted tools did, which is charged besides tokens: newer answers count it in `tool_usage`, older ones leave it
+ * to be counted (only actions of type `search` are charged: https://platform.openai.com/docs/guides/tools-web-search).
+ */
+function toolUsage(response: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const counted = fields(response['tool_usage']);
+  if (Object.values(counted).some((tool) => Object.values(fields(tool)).some((value) => typeof value === 'number' && value > 0)))
+    return { tool_usage: counted };
+  if (isFields(response['tool_usage'])) return {};
+  const searches = list(response['output'])
+    .map(fields)
+    .filter((item) => item['type'] === 'web_search_call');
+  const charged = searches.filter((item) => (text(fields(item['action'])['type']) || 'search') === 'search').length;
+  return charged === 0 ? {} : { tool_usage: { web_search: { num_requests: charged } } };
 }
 
 function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {

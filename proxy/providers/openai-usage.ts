@@ -14,6 +14,8 @@ const TICKS_PER_USD = 1e10;
 export function readOpenaiUsage(reading: Reading, raw: unknown): void {
   if (!isFields(raw)) return;
   setUsage(reading, openaiUsage(raw), raw);
+  // Transcriptions are charged by length, without any tokens: https://platform.openai.com/docs/api-reference/audio/json-object
+  if (raw['type'] === 'duration') reading.usage_raw ??= raw;
   const cost = reportedCost(raw);
   if (cost !== null) reading.cost_usd = cost;
 }

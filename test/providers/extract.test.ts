@@ -242,6 +242,32 @@ describe('responses', () => {
     expect(calls).toBe(1);
   });
 
+  test.each([
+    ['as the answer counts them', { tool_usage: { web_search: { num_requests: 2 } }, output: [] }, { web_search: { num_requests: 2 } }],
+    [
+      'by its items where it does not: searches, not pages opened',
+      {
+        output: [
+          { type: 'web_search_call', action: { type: 'search' } },
+          { type: 'web_search_call', action: { type: 'open_page' } },
+          { type: 'web_search_call' },
+          { type: 'message' },
+        ],
+      },
+      { web_search: { num_requests: 2 } },
+    ],
+    ['and not where there were none', { tool_usage: { web_search: { num_requests: 0 } }, output: [] }, undefined],
+  ])('say how often a hosted tool searched, %s', async (_how, fields, toolUsage) => {
+    const body = { model: 'm-1', status: 'completed', usage: { input_tokens: 4, output_tokens: 2 }, ...fields };
+    const plain = await extractCall({ ...CHAT, path: '/v1/responses', response: Buffer.from(JSON.stringify(body)) });
+    const events = Buffer.from(
+      sse({ type: 'response.created', response: { model: 'm-1' } }, { type: 'response.completed', response: body }),
+    );
+    const streamed = await extractCall({ ...CHAT, path: '/v1/responses', responseType: 'text/event-stream', response: events });
+    const expected = { input_tokens: 4, output_tokens: 2, ...(toolUsage === undefined ? {} : { tool_usage: toolUsage }) };
+    expect([plain.facts.reading.usage_raw, streamed.facts.reading.usage_raw]).toEqual([expected, expected]);
+  });
+
   test('of calls that fit no endpoint give their errors and nothing else', async () => {
     const call = {
       ...CHAT,

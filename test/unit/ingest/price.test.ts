@@ -3,9 +3,11 @@ import { calcPrice, findProvider } from '@pydantic/genai-prices';
 import fc from 'fast-check';
 import type { CallRecord } from '../../../contract/record.ts';
 import { tokenCostUsd } from '../../../ingest/cost.ts';
-import { CATALOGUE_PROVIDERS, price } from '../../../ingest/price.ts';
+import { createPricer } from '../../../ingest/price.ts';
+import { CATALOGUE_PROVIDERS } from '../../../ingest/price-rules.ts';
 import { sampleRecord } from './sample.ts';
 
+const { price } = createPricer();
 const M = 1_000_000;
 
 interface Case {
@@ -91,9 +93,9 @@ const CASES: readonly Case[] = [
     usd: (300_000 * 4 + 1000 * 15) / M,
   },
   {
-    what: 'OpenAI flex is sold at another price than the catalogue has',
+    what: 'OpenAI flex costs half the list price',
     record: openai('gpt-5', { input_tokens: 1000, output_tokens: 10, service_tier: 'flex' }),
-    usd: null,
+    usd: (1000 * 1.25 + 10 * 10) / M / 2,
   },
   {
     what: 'OpenAI default tier',
@@ -153,9 +155,9 @@ const CASES: readonly Case[] = [
     usd: (50_000 * 6 + 200_000 * 0.6 + 1000 * 22.5) / M,
   },
   {
-    what: 'Anthropic batch tier',
+    what: 'Anthropic batch costs half the list price',
     record: anthropic('claude-sonnet-4-20250514', { input_tokens: 25, output_tokens: 150, service_tier: 'batch' }),
-    usd: null,
+    usd: (25 * 3 + 150 * 15) / M / 2,
   },
   {
     what: 'Vertex Claude with an hour of cache, for which the catalogue has no price',

@@ -1,7 +1,9 @@
 import { CALL_COLUMNS } from '../../../contract/columns.ts';
-import { price } from '../../../ingest/price.ts';
+import { createPricer } from '../../../ingest/price.ts';
 import { clickhouseTime, encodeBodies, encodeCall } from '../../../ingest/row.ts';
 import { sampleRecord } from './sample.ts';
+
+const { price } = createPricer();
 
 const NOW = '2026-10-05 12:35:00.123';
 

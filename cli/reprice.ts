@@ -1,0 +1,185 @@
+/**
+ * `glassway reprice`: prices stored calls anew and shows what that changes before it writes. Takes settings and options
+ * as typed; gives the exit code: 0 when done or nothing was to do, 1 when not confirmed or not possible.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { durationSeconds, type Settings } from '../contract/config.ts';
+import { StartError } from '../contract/listen.ts';
+import { systemErrorCode, WRITER_USERNAME } from '../ingest/clickhouse/files.ts';
+import type { Difference, Found } from '../ingest/reprice/changes.ts';
+import { reprice } from '../ingest/reprice/reprice.ts';
+import { textTable } from './text-table.ts';
+import { todaysPrices } from './today-prices.ts';
+
+export interface RepriceArguments {
+  readonly since: string;
+  readonly until?: string;
+  readonly project?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+export interface RepriceCommand {
+  readonly settings: Settings;
+  readonly dataDir: string;
+  readonly arguments: RepriceArguments;
+  readonly signal: AbortSignal;
+  readonly input: NodeJS.ReadStream;
+  readonly out: NodeJS.WritableStream;
+}
+
+/** A month of calls is read and changed in one request each. */
+const REQUEST_MS_MAX = 3_600_000;
+const SHOWN_MAX = 100;
+const MOMENT = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?$/;
+
+export async function runReprice(options: RepriceCommand): Promise<number> {
+  const { settings, signal, out } = options;
+  const say = (text: string): void => {
+    out.write(`${text}\n`);
+  };
+  const { since, until } = range(options.arguments, new Date());
+  const { project, dryRun = false, yes = false } = options.arguments;
+  if (!(dryRun || yes || options.input.isTTY))
+    throw new StartError('Nobody is here to confirm: add --yes to write, or --dry-run to look only.');
+  const pricer = await todaysPrices(settings);
+  const client = connect(settings, options.dataDir);
+  try {
+    const answer = await client.ping({ select: true });
+    if (!answer.success)
+      throw new StartError(
+        `ClickHouse does not answer (${answer.error.message}). Start glassway up in another terminal, or set CLICKHOUSE_URL.`,
+        { cause: answer.error },
+      );
+    say(`Prices: ${pricer.overrides.list.length === 0 ? '' : `${pricer.overrides.version}, `}${pricer.catalogue().version}.`);
+    const result = await reprice({
+      client,
+      database: settings.clickhouse.database,
+      since,
+      until,
+      project,
+      price: pricer.price,
+      dryRun,
+      signal,
+      say,
+      confirm: async (found) => {
+        say(foundText(found));
+        return !dryRun && found.changed > 0 && (yes || (await ask(options)));
+      },
+    });
+    if (result.found.changed === 0 && !dryRun) say(foundText(result.found));
+    if (result.written && result.found.changed > 0) say(`${result.found.changed.toLocaleString('en-US')} calls have their new cost.`);
+    if (result.monthsRebuilt.length > 0) say(`The minute sums of ${result.monthsRebuilt.length} months say the same.`);
+    if (result.minutesKept > 0) say(`${result.minutesKept} minutes keep their sums: their calls are partly past retention.`);
+    return result.written || dryRun ? 0 : 1;
+  } catch (error) {
+    if (signal.aborted) throw new StartError('Stopped. What was written stays; run the same command again to finish.', { cause: error });
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+/** @throws StartError that says what a time looks like */
+function range(given: RepriceArguments, now: Date): { since: Date; until: Date } {
+  const since = moment('--since', given.since, now);
+  const until = given.until === undefined ? now : moment('--until', given.until, now);
+  if (since >= until) throw new StartError(`--since ${given.since} is not before --until ${given.until ?? 'now'}.`);
+  return { since, until };
+}
+
+function moment(option: string, text: string, now: Date): Date {
+  if (/^[1-9]\d{0,3}[hd]$/.test(text)) return new Date(now.getTime() - durationSeconds(text) * 1_000);
+  const iso = text.length === 10 ? `${text}T00:00:00Z` : `${text.replace(' ', 'T').replace(/Z$/, '')}Z`;
+  const time = MOMENT.test(text) ? Date.parse(iso) : Number.NaN;
+  if (Number.isNaN(time))
+    throw new StartError(
+      `${option} ${JSON.stringify(text)} is not accepted: want 2026-11-01, 2026-11-01T08:30Z (UTC), or how long ago: 12h, 30d.`,
+    );
+  return new Date(time);
+}
+
+/** The configured server, or the embedded one that `glassway up` runs on this data folder. */
+function connect(settings: Settings, dataDir: string): ClickHouseClient {
+  const { url, username, password } = settings.clickhouse;
+  const { clickhouseHttp } = settings.listen;
+  const login =
+    url === undefined
+      ? { url: `http://127.0.0.1:${clickhouseHttp}`, username: WRITER_USERNAME, password: writerPassword(dataDir) }
+      : { url, username, password };
+  return createClient({
+    ...login,
+    application: 'glassway-reprice',
+    request_timeout: REQUEST_MS_MAX,
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+}
+
+function writerPassword(dataDir: string): string {
+  const file = join(dataDir, 'clickhouse', 'writer-password');
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new StartError(
+      `There is no Glassway data in ${dataDir} (${systemErrorCode(error)}). Say where with --data DIR, or set CLICKHOUSE_URL.`,
+      { cause: error },
+    );
+  }
+}
+
+async function ask({ input, out, signal }: RepriceCommand): Promise<boolean> {
+  const terminal = createInterface({ input, output: out });
+  try {
+    return /^y(es)?$/i.test((await terminal.question('Write this? [y/N] ', { signal })).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function foundText({ differences, calls, changed }: Found): string {
+  const head = `${calls.toLocaleString('en-US')} calls looked at, ${changed.toLocaleString('en-US')} cost something else today.`;
+  if (changed === 0) return head;
+  const sorted = [...differences].sort((a, b) => Math.abs(b.afterUsd - b.beforeUsd) - Math.abs(a.afterUsd - a.beforeUsd));
+  const total: Difference = {
+    project: 'all',
+    provider: '',
+    model: '',
+    calls: 0,
+    changed: 0,
+    beforeUsd: 0,
+    afterUsd: 0,
+    unpricedBefore: 0,
+    unpricedAfter: 0,
+  };
+  for (const key of ['calls', 'changed', 'beforeUsd', 'afterUsd', 'unpricedBefore', 'unpricedAfter'] as const)
+    for (const difference of sorted) total[key] += difference[key];
+  const columns = [
+    ...['project', 'provider', 'model'].map((title) => ({ title, align: 'left' as const })),
+    ...['calls', 'changed', 'US$ before', 'US$ after', 'difference', 'not priced before', 'after'].map((title) => ({
+      title,
+      align: 'right' as const,
+    })),
+  ];
+  const rest = sorted.length > SHOWN_MAX ? `\n  … and ${sorted.length - SHOWN_MAX} more lines, in the sum` : '';
+  return `${head}\n\n${textTable(columns, [...sorted.slice(0, SHOWN_MAX), total].map(cells))}${rest}\n`;
+}
+
+function cells({ project, provider, model, calls, changed, beforeUsd, afterUsd, unpricedBefore, unpricedAfter }: Difference): string[] {
+  const usd = (value: number) => value.toFixed(6);
+  const difference = afterUsd - beforeUsd;
+  return [
+    project,
+    provider,
+    model,
+    String(calls),
+    String(changed),
+    usd(beforeUsd),
+    usd(afterUsd),
+    `${difference < 0 ? '' : '+'}${usd(difference)}`,
+    String(unpricedBefore),
+    String(unpricedAfter),
+  ];
+}
