@@ -133,6 +133,7 @@ async function applyRetention(client: ClickHouseClient, options: MigrateOptions)
     { table: 'calls', start: 'toDateTime(started_at)', seconds: callsTtlSeconds },
     { table: 'bodies', start: 'toDateTime(started_at)', seconds: bodiesTtlSeconds },
     { table: 'calls_by_minute', start: 'minute', seconds: Math.max(callsTtlSeconds, ROLLUP_TTL_SECONDS_MIN) },
+    { table: 'latency_by_hour', start: 'hour', seconds: Math.max(callsTtlSeconds, ROLLUP_TTL_SECONDS_MIN) },
   ];
   const tables = await rows<{ name: string; definition: string }>(
     client,

@@ -33,10 +33,11 @@ export interface TestClickHouseOptions {
   readonly database?: string;
   /** A folder that outlives the server; missing: a temporary one that does not. */
   readonly dataDir?: string;
+  readonly memoryBytes?: number;
 }
 
 export async function startTestClickHouse(options: TestClickHouseOptions = {}): Promise<TestClickHouse> {
-  const { migrated = true, database = TEST_DATABASE } = options;
+  const { migrated = true, database = TEST_DATABASE, memoryBytes = TEST_MEMORY_BYTES } = options;
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'glassway-clickhouse-'));
   const [httpPort, nativePort] = await freePorts(2);
   const logged: string[] = [];
@@ -45,7 +46,7 @@ export async function startTestClickHouse(options: TestClickHouseOptions = {}): 
     host: '127.0.0.1',
     httpPort: httpPort ?? 0,
     nativePort: nativePort ?? 0,
-    memoryBytes: TEST_MEMORY_BYTES,
+    memoryBytes,
     database,
     log: (level, message) => logged.push(`${level}: ${message}`),
   });

@@ -1,0 +1,188 @@
+/** What fails, how, at whom; rate limits and the room left under them; the error budget. */
+import { board } from './board.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel, worseBelow, worseFrom } from './panels.ts';
+import { ask, askTop, callsWhere, FAILED, lines, MODEL, minutesWhere } from './sql.ts';
+import { filters, objective } from './variables.ts';
+
+const BUDGET = lines([
+  'SELECT 1 - error_rate / (1 - toFloat64(${objective:singlequote})) AS budget_left',
+  'FROM (',
+  ask({ measures: ['error_rate'] }),
+  ')',
+]);
+
+/** Providers tell their limits in headers that are not stored; what went through just before a 429 tells as much. */
+const HEADROOM = lines([
+  'SELECT provider, model, maxIf(calls, limited = 0) AS busiest_calls, maxIf(tokens, limited = 0) AS busiest_tokens,',
+  '  sumIf(calls, minute >= toStartOfMinute($__toTime) - toIntervalMinute(6) AND minute < toStartOfMinute($__toTime) - toIntervalMinute(1)) / 5 AS now_calls,',
+  '  countIf(limited > 0) AS limited_minutes, sum(limited) AS limited_calls',
+  'FROM (',
+  "  SELECT toString(c.provider) AS provider, if(c.model != '', toString(c.model), '(not known)') AS model, c.minute AS minute,",
+  "    sum(c.calls) AS calls, sumIf(c.calls, c.outcome = 'rate_limited') AS limited,",
+  '    sum(ifNull(c.input_tokens, 0) + ifNull(c.output_tokens, 0)) AS tokens',
+  minutesWhere(),
+  '  GROUP BY provider, model, minute',
+  ')',
+  'GROUP BY provider, model ORDER BY limited_calls DESC, busiest_calls DESC LIMIT 100',
+]);
+
+const ERROR_TYPES = lines([
+  `SELECT toString(c.outcome) AS outcome, c.error_type AS error_type, if(c.status = 0, 'none', toString(c.status)) AS status,`,
+  `  toString(c.provider) AS provider, toString(${MODEL}) AS model,`,
+  '  count() AS calls, max(c.started_at) AS last_seen, argMax(c.error_message, c.started_at) AS message',
+  callsWhere("c.outcome != 'ok'"),
+  'GROUP BY outcome, error_type, status, provider, model ORDER BY calls DESC LIMIT 200',
+]);
+
+const LIMITED_KEYS = lines([
+  'SELECT c.key_fingerprint AS key, toString(c.project) AS project, toString(c.provider) AS provider,',
+  '  count() AS limited_calls, max(c.started_at) AS last_seen',
+  callsWhere("c.outcome = 'rate_limited'"),
+  'GROUP BY key, project, provider ORDER BY limited_calls DESC LIMIT 100',
+]);
+
+export const errors = board({
+  name: 'errors',
+  description: 'Failed calls by outcome, provider, model and the provider’s own error; rate limits and the room left; the error budget.',
+  variables: [...filters(), objective()],
+  sections: [
+    {
+      panels: [
+        statPanel({
+          title: 'Error rate',
+          question: 'Which share of the calls failed? Calls that the caller hung up on are not failures.',
+          width: 5,
+          column: 'error_rate',
+          sql: ask({ measures: ['error_rate'] }),
+          thresholds: worseFrom(0.02, 0.05),
+        }),
+        statPanel({
+          title: 'Error budget left',
+          question: 'How much of the failures that the objective allows is not used up? Below 0 the objective is missed for this range.',
+          width: 5,
+          column: 'budget_left',
+          sql: BUDGET,
+          thresholds: worseBelow(0, 0.25),
+        }),
+        statPanel({
+          title: 'Failed',
+          question: 'How many calls failed?',
+          width: 5,
+          column: 'errors',
+          sql: ask({ measures: ['errors'] }),
+          next: 'calls',
+        }),
+        statPanel({
+          title: 'Rate limited',
+          question: 'Which share of the calls got a 429?',
+          width: 5,
+          column: 'limited_share',
+          sql: ask({ measures: ['limited_share'] }),
+          thresholds: worseFrom(0.01, 0.05),
+        }),
+        statPanel({
+          title: 'Broken streams',
+          question:
+            'How many streams began well (200) and then reported an error or broke off? Clients often take them for complete answers.',
+          width: 4,
+          column: 'broken_streams',
+          sql: ask({ measures: ['broken_streams'] }),
+          thresholds: worseFrom(1, 100),
+        }),
+      ],
+    },
+    {
+      title: 'Over time',
+      panels: [
+        barsPanel({
+          title: 'Failed and cancelled calls by outcome',
+          question: 'What goes wrong: our request, the key, a limit, the provider, the network, the stream?',
+          width: 12,
+          values: ['calls'],
+          by: 'outcome',
+          sql: askTop('outcome', 'calls', { addRest: true, where: ["c.outcome != 'ok'"] }),
+          next: 'calls',
+        }),
+        linesPanel({
+          title: 'Error rate by provider',
+          question: 'Is a provider in trouble? The nine with most calls.',
+          width: 12,
+          values: ['error_rate'],
+          by: 'provider',
+          sql: askTop('provider', 'error_rate', { weight: 'calls', addRest: false }),
+          thresholds: worseFrom(0.02, 0.05),
+        }),
+        linesPanel({
+          title: 'Error rate by model',
+          question: 'Is it the whole provider or one model? The nine with most calls.',
+          width: 12,
+          values: ['error_rate'],
+          by: 'model',
+          sql: askTop('model', 'error_rate', { weight: 'calls', addRest: false }),
+          thresholds: worseFrom(0.02, 0.05),
+        }),
+        barsPanel({
+          title: 'Failed calls by project',
+          question: 'Who is hit?',
+          width: 12,
+          values: ['errors'],
+          by: 'project',
+          sql: askTop('project', 'errors', { addRest: true, where: [FAILED] }),
+          next: 'project',
+        }),
+      ],
+    },
+    {
+      title: 'Rate limits',
+      panels: [
+        barsPanel({
+          title: '429 by model',
+          question: 'When and on which model do we run into limits?',
+          width: 12,
+          values: ['limited_calls'],
+          by: 'model',
+          sql: askTop('model', 'limited_calls', { addRest: true, where: ["c.outcome = 'rate_limited'"] }),
+        }),
+        barsPanel({
+          title: 'Broken streams by model',
+          question: 'Whose streams report an error or break off after a 200?',
+          width: 12,
+          values: ['broken_streams'],
+          by: 'model',
+          sql: askTop('model', 'broken_streams', { addRest: true, where: ["c.outcome IN ('stream_error', 'stream_truncated')"] }),
+        }),
+        tablePanel({
+          title: 'Room under the rate limits',
+          question:
+            'How close are we to the limits? The busiest minute that passed without a 429, beside the average of the last five full minutes. The limits themselves are the provider’s to tell.',
+          width: 14,
+          columns: ['provider', 'model', 'now_calls', 'busiest_calls', 'busiest_tokens', 'limited_minutes', 'limited_calls'],
+          sortBy: 'limited_calls',
+          sql: HEADROOM,
+        }),
+        tablePanel({
+          title: '429 by API key',
+          question: 'Which key runs into its limit? Keys are known by a fingerprint only.',
+          width: 10,
+          columns: ['key', 'project', 'provider', 'limited_calls', 'last_seen'],
+          sortBy: 'limited_calls',
+          sql: LIMITED_KEYS,
+        }),
+      ],
+    },
+    {
+      title: 'Causes',
+      panels: [
+        tablePanel({
+          title: 'Errors in the provider’s words',
+          question: 'What exactly do they say, how often, and when last?',
+          width: 24,
+          height: 11,
+          columns: ['outcome', 'error_type', 'status', 'provider', 'model', 'calls', 'last_seen', 'message'],
+          sortBy: 'calls',
+          sql: ERROR_TYPES,
+        }),
+      ],
+    },
+  ],
+});

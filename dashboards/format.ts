@@ -1,0 +1,107 @@
+/**
+ * How each column of an answer is shown, whichever panel it stands in: title, unit and, in tables, width and
+ * link. One table, so that a figure looks alike on every board; a column that is not here is a fault.
+ */
+import { toValue } from './links.ts';
+
+export interface ColumnFormat {
+  readonly title: string;
+  readonly unit?: string;
+  readonly decimals?: number;
+  readonly widthPx?: number;
+  readonly link?: { readonly title: string; readonly url: string };
+  readonly hidden?: boolean;
+}
+
+const USD = 'currencyUSD';
+const SHARE = 'percentunit';
+
+export const COLUMN_FORMATS: Readonly<Record<string, ColumnFormat>> = {
+  project: { title: 'Project', link: { title: 'Open this project', url: toValue('project', 'project') } },
+  provider: { title: 'Provider', link: { title: 'Latency of this provider', url: toValue('latency', 'provider') } },
+  model: { title: 'Model', link: { title: 'Latency of this model', url: toValue('latency', 'model') } },
+  outcome: { title: 'Outcome', link: { title: 'Calls with this outcome', url: toValue('calls', 'outcome') } },
+  user: { title: 'User', link: { title: 'Calls of this user', url: toValue('calls', 'user') } },
+  session: { title: 'Session', link: { title: 'Calls of this session', url: toValue('calls', 'session') } },
+  id: { title: 'Call', widthPx: 160, link: { title: 'Everything about this call', url: toValue('calls', 'call') } },
+  trace: {
+    title: 'Trace',
+    widthPx: 120,
+    link: {
+      title: 'Open the trace in Tempo',
+      url: '/explore?schemaVersion=1&panes=%7B%22trace%22:%7B%22datasource%22:%22${tempo_datasource}%22,%22queries%22:%5B%7B%22refId%22:%22A%22,%22queryType%22:%22traceql%22,%22query%22:%22${__value.raw:percentencode}%22%7D%5D%7D%7D',
+    },
+  },
+  tag: { title: 'Tag' },
+  key: { title: 'API key (fingerprint)' },
+  sdk: { title: 'Client library' },
+  error_type: { title: 'Error' },
+  message: { title: 'Last message' },
+  column_name: { title: 'What', widthPx: 220 },
+  column_value: { title: 'Value' },
+  started: { title: 'Started', unit: 'dateTimeAsLocal', widthPx: 180 },
+  last_seen: { title: 'Last', unit: 'dateTimeAsLocal', widthPx: 180 },
+  stream: { title: 'Streamed', unit: 'bool_yes_no', widthPx: 90 },
+  status: { title: 'Status', unit: 'none', widthPx: 80 },
+  proxy: { title: 'Proxy' },
+  calls: { title: 'Calls', unit: 'short', decimals: 0 },
+  timed_calls: { title: 'Calls', unit: 'short', decimals: 0 },
+  calls_per_minute: { title: 'Calls per minute', unit: 'reqpm' },
+  errors: { title: 'Failed', unit: 'short', decimals: 0 },
+  error_rate: { title: 'Error rate', unit: SHARE },
+  share: { title: 'Share', unit: SHARE },
+  cost_usd: { title: 'Spend', unit: USD },
+  cost_per_call_usd: { title: 'Per call', unit: USD, decimals: 5 },
+  cost_per_1k_tokens_usd: { title: 'Per 1,000 tokens', unit: USD, decimals: 5 },
+  cost_failed_usd: { title: 'On calls that did not end well', unit: USD },
+  forecast_usd: { title: 'Forecast', unit: USD },
+  month_to_date_usd: { title: 'This month so far', unit: USD },
+  input_tokens: { title: 'Input tokens', unit: 'short', decimals: 1 },
+  output_tokens: { title: 'Output tokens', unit: 'short', decimals: 1 },
+  cache_read_tokens: { title: 'Read from cache', unit: 'short', decimals: 1 },
+  cache_write_tokens: { title: 'Written to cache', unit: 'short', decimals: 1 },
+  uncached_tokens: { title: 'Not cached', unit: 'short', decimals: 1 },
+  reasoning_tokens: { title: 'Reasoning tokens', unit: 'short', decimals: 1 },
+  cache_share: { title: 'Input from cache', unit: SHARE },
+  unpriced_calls: { title: 'Not priced', unit: 'short', decimals: 0 },
+  unpriced_tokens: { title: 'Tokens without a price', unit: 'short', decimals: 1 },
+  estimated_calls: { title: 'Tokens estimated', unit: 'short', decimals: 0 },
+  limited_calls: { title: 'Rate limited', unit: 'short', decimals: 0 },
+  limited_share: { title: 'Rate limited', unit: SHARE },
+  broken_streams: { title: 'Broken streams', unit: 'short', decimals: 0 },
+  busiest_calls: { title: 'Busiest minute without a 429: calls', unit: 'reqpm', decimals: 0 },
+  busiest_tokens: { title: 'Busiest minute without a 429: tokens', unit: 'short', decimals: 1 },
+  now_calls: { title: 'Last full minutes: calls', unit: 'reqpm', decimals: 1 },
+  limited_minutes: { title: 'Minutes with a 429', unit: 'short', decimals: 0 },
+  budget_left: { title: 'Error budget left', unit: SHARE },
+  users: { title: 'Users', unit: 'short', decimals: 0 },
+  sessions: { title: 'Sessions', unit: 'short', decimals: 0 },
+  duration_ms: { title: 'Duration', unit: 'ms' },
+  ttft_ms: { title: 'First token', unit: 'ms' },
+  duration_p50_ms: { title: 'p50', unit: 'ms' },
+  duration_p95_ms: { title: 'p95 duration', unit: 'ms' },
+  duration_p99_ms: { title: 'p99', unit: 'ms' },
+  ttft_p50_ms: { title: 'p50 first token', unit: 'ms' },
+  ttft_p95_ms: { title: 'p95 first token', unit: 'ms' },
+  ttft_p99_ms: { title: 'p99 first token', unit: 'ms' },
+  overhead_p50_ms: { title: 'p50', unit: 'ms', decimals: 2 },
+  overhead_p95_ms: { title: 'p95', unit: 'ms', decimals: 2 },
+  overhead_p99_ms: { title: 'p99', unit: 'ms', decimals: 2 },
+  max_gap_p95_ms: { title: 'p95', unit: 'ms' },
+  max_gap_p99_ms: { title: 'p99', unit: 'ms' },
+  tokens_per_second_p50: { title: 'Output tokens per second', unit: 'none', decimals: 0 },
+  missing: { title: 'Missing', unit: 'short', decimals: 0 },
+  stored: { title: 'Stored', unit: 'short', decimals: 0 },
+  lag_p50_s: { title: 'p50', unit: 's' },
+  lag_p95_s: { title: 'p95', unit: 's' },
+  lag_max_s: { title: 'Longest', unit: 's' },
+  request_bytes: { title: 'Requests', unit: 'bytes' },
+  response_bytes: { title: 'Responses', unit: 'bytes' },
+};
+
+/** Throws for a column that nobody has named: it would be shown raw. */
+export function formatOf(column: string): ColumnFormat {
+  const format = COLUMN_FORMATS[column];
+  if (format === undefined) throw new Error(`column ${column} has no format: add it to dashboards/format.ts`);
+  return format;
+}

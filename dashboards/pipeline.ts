@@ -1,0 +1,207 @@
+/**
+ * Glassway's own health. What the stored rows tell (loss, lag) is read from ClickHouse; what only the running
+ * processes know (queues, retries, refusals) from Prometheus, by the names of contract/events.ts.
+ */
+import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
+import { board } from './board.ts';
+import { barsPanel, linesPanel, prometheusPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
+import { ask, lines } from './sql.ts';
+import { filters, prometheusDatasource } from './variables.ts';
+
+/** A call owns its number from its start and is a row only once it ended: as long as this, none is called lost. */
+export const IN_FLIGHT_MINUTES = 15;
+
+/**
+ * Numbers of a proxy are without gaps, so that what is not there between its first and its last is missing. The
+ * range only says which numbers to look at; whoever holds one of them may have started outside it, a little.
+ */
+export function lossByProxy(from: string, to: string): string {
+  return lines([
+    'SELECT proxy, last - first + 1 - found AS missing, found AS stored, last_seen',
+    'FROM (',
+    '  SELECT toString(c.proxy_id) AS proxy, any(b.first) AS first, any(b.last) AS last,',
+    '    groupBitmap(c.seq) AS found, max(c.started_at) AS last_seen',
+    '  FROM calls AS c',
+    '  INNER JOIN (',
+    '    SELECT proxy_id, min(seq) AS first, max(seq) AS last FROM calls',
+    `    WHERE started_at >= ${from} AND started_at <= least(${to}, now64(3) - toIntervalMinute(${IN_FLIGHT_MINUTES}))`,
+    '    GROUP BY proxy_id',
+    '  ) AS b ON c.proxy_id = b.proxy_id',
+    `  WHERE c.started_at >= ${from} - toIntervalHour(1) AND c.started_at <= ${to} + toIntervalHour(1)`,
+    '    AND c.seq >= b.first AND c.seq <= b.last',
+    '  GROUP BY proxy',
+    ')',
+  ]);
+}
+const LOSS = lossByProxy('$__fromTime_ms', '$__toTime_ms');
+
+/** From the end of the call to its row. Over a day a sample tells as much, and a tenth of the rows is read. */
+const LAG_MS = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000";
+const lag = (columns: string, rest: string) =>
+  lines([`SELECT ${columns}`, 'FROM calls AS c', 'WHERE $__timeFilter_ms(c.started_at)', rest]);
+
+const metric = ({ name }: MetricEntry) => name;
+const rate = (entry: MetricEntry, by: string) => `sum by (${by}) (rate(${metric(entry)}[$__rate_interval]))`;
+
+export const pipeline = board({
+  name: 'pipeline',
+  description: 'Glassway’s own health: calls lost, the way from a call’s end to its row, queues, retries and refusals.',
+  variables: [...filters(), prometheusDatasource()],
+  sections: [
+    {
+      title: 'From the stored calls (all projects)',
+      panels: [
+        statPanel({
+          title: 'Lost calls',
+          question: `Is every call that was carried also stored? Numbers missing in each proxy’s own count, but for the last ${IN_FLIGHT_MINUTES} minutes, whose calls may still be on their way. Anything but 0 is a fault.`,
+          width: 6,
+          column: 'missing',
+          sql: lines(['SELECT sum(missing) AS missing FROM (', LOSS, ')']),
+          thresholds: [
+            { color: 'green', value: null },
+            { color: 'red', value: 1 },
+          ],
+        }),
+        statPanel({
+          title: 'p95 lag',
+          question: 'How soon after its end is a call a row?',
+          width: 6,
+          column: 'lag_p95_s',
+          sql: lag(`quantile(0.95)(${LAG_MS}) AS lag_p95_s`, 'HAVING count() > 0'),
+          thresholds: worseFrom(30, 300),
+        }),
+        statPanel({
+          title: 'p99 overhead',
+          question: 'How much does Glassway add to the time to the first byte?',
+          width: 6,
+          column: 'overhead_p99_ms',
+          sql: ask({ measures: ['overhead_p99_ms'] }),
+          thresholds: worseFrom(5, 20),
+          next: 'latency',
+        }),
+        statPanel({
+          title: 'Tokens estimated',
+          question: 'In how many calls did the provider not say what it used?',
+          width: 6,
+          column: 'estimated_calls',
+          sql: ask({ measures: ['estimated_calls'] }),
+        }),
+        linesPanel({
+          title: 'Lag from the end of a call to its row',
+          question: 'Does ingest keep up?',
+          width: 12,
+          values: ['lag_p50_s', 'lag_p95_s', 'lag_max_s'],
+          sql: lag(
+            `$__timeInterval_ms(c.started_at) AS time, quantile(0.5)(${LAG_MS}) AS lag_p50_s, quantile(0.95)(${LAG_MS}) AS lag_p95_s, max(${LAG_MS}) AS lag_max_s`,
+            'GROUP BY time ORDER BY time',
+          ),
+          thresholds: worseFrom(30, 300),
+        }),
+        barsPanel({
+          title: 'Bytes on the wire',
+          question: 'How much is carried? Bodies of requests and responses.',
+          width: 12,
+          values: ['request_bytes', 'response_bytes'],
+          sql: ask({ by: ['time'], measures: ['request_bytes', 'response_bytes'] }),
+        }),
+        tablePanel({
+          title: 'Proxies',
+          question: 'Which proxy lost calls, and which have gone quiet?',
+          width: 24,
+          height: 7,
+          columns: ['proxy', 'stored', 'missing', 'last_seen'],
+          sortBy: 'missing',
+          sql: lines([LOSS, 'ORDER BY missing DESC, proxy LIMIT 500']),
+        }),
+      ],
+    },
+    {
+      title: 'From the running processes (Prometheus)',
+      panels: [
+        textPanel({
+          title: 'Where these come from',
+          question: 'What must be scraped for the panels below?',
+          width: 24,
+          height: 3,
+          markdown:
+            'Queues, retries and refusals are known to the running processes only. Let Prometheus scrape `/metrics` of each proxy’s admin port (4704) and of each ingest (4701), and choose it as *Prometheus data source* above. Without one the panels below stay empty; everything above works.',
+        }),
+        prometheusPanel({
+          title: 'Records waiting to be shipped',
+          question: 'Does a proxy hold back records because ingest is away or slow?',
+          width: 8,
+          unit: 'short',
+          queries: [[metric(PROXY_METRICS.queue_records), '{{instance}}']],
+        }),
+        prometheusPanel({
+          title: 'Bytes waiting to be shipped',
+          question: 'How near is the queue to its limit?',
+          width: 8,
+          unit: 'bytes',
+          queries: [[metric(PROXY_METRICS.queue_bytes), '{{instance}}']],
+        }),
+        prometheusPanel({
+          title: 'Records dropped',
+          question: 'Were records given up, and why? They show as lost calls above.',
+          width: 8,
+          unit: 'short',
+          queries: [[`sum by (reason) (increase(${metric(PROXY_METRICS.records_dropped)}[$__rate_interval]))`, '{{reason}}']],
+        }),
+        prometheusPanel({
+          title: 'Batches shipped per second',
+          question: 'Does shipping succeed, or is it retried?',
+          width: 8,
+          unit: 'ops',
+          queries: [[rate(PROXY_METRICS.batches, 'result'), '{{result}}']],
+        }),
+        prometheusPanel({
+          title: 'Batches answered per second',
+          question: 'What does ingest answer, and why does it refuse?',
+          width: 8,
+          unit: 'ops',
+          queries: [
+            [rate(INGEST_METRICS.batches, 'status'), '{{status}}'],
+            [rate(INGEST_METRICS.batches_refused, 'code'), 'refused: {{code}}'],
+          ],
+        }),
+        prometheusPanel({
+          title: 'Records set aside per second',
+          question: 'Does ingest reject records? They are dead letters: neither stored nor retried.',
+          width: 8,
+          unit: 'ops',
+          queries: [[rate(INGEST_METRICS.records, 'result'), '{{result}}']],
+        }),
+        prometheusPanel({
+          title: 'ClickHouse inserts',
+          question: 'How long do inserts take?',
+          width: 8,
+          unit: 's',
+          queries: [
+            [
+              `histogram_quantile(0.5, ${rate({ ...INGEST_METRICS.insert_seconds, name: `${INGEST_METRICS.insert_seconds.name}_bucket` }, 'le')})`,
+              'p50',
+            ],
+            [
+              `histogram_quantile(0.95, ${rate({ ...INGEST_METRICS.insert_seconds, name: `${INGEST_METRICS.insert_seconds.name}_bucket` }, 'le')})`,
+              'p95',
+            ],
+          ],
+        }),
+        prometheusPanel({
+          title: 'Calls being carried',
+          question: 'How much is under way at this moment?',
+          width: 8,
+          unit: 'short',
+          queries: [[metric(PROXY_METRICS.calls_in_flight), '{{instance}}']],
+        }),
+        prometheusPanel({
+          title: 'Bodies read in part per second',
+          question: 'Of which bodies could the tap not read everything, and why? The calls themselves are untouched.',
+          width: 8,
+          unit: 'ops',
+          queries: [[rate(PROXY_METRICS.tap_limited, 'reason'), '{{reason}}']],
+        }),
+      ],
+    },
+  ],
+});
