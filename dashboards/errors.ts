@@ -156,7 +156,7 @@ export const errors = board({
           question:
             'How close are we to the limits? The busiest minute that passed without a 429, beside the average of the last five full minutes. The limits themselves are the provider’s to tell.',
           width: 14,
-          columns: ['provider', 'model', 'now_calls', 'busiest_calls', 'busiest_tokens', 'limited_minutes', 'limited_calls'],
+          columns: ['provider', 'model', 'busiest_calls', 'busiest_tokens', 'now_calls', 'limited_minutes', 'limited_calls'],
           sortBy: 'limited_calls',
           sql: HEADROOM,
         }),

@@ -109,7 +109,7 @@ export const pipeline = board({
           question: 'Which proxy lost calls, and which have gone quiet?',
           width: 24,
           height: 7,
-          columns: ['proxy', 'stored', 'missing', 'last_seen'],
+          columns: ['proxy', 'missing', 'stored', 'last_seen'],
           sortBy: 'missing',
           sql: lines([LOSS, 'ORDER BY missing DESC, proxy LIMIT 500']),
         }),

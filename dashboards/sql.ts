@@ -99,7 +99,7 @@ export const MEASURES = {
   cache_share: sums('sum(c.cache_read_tokens) / nullIf(sum(c.input_tokens), 0)'),
   unpriced_calls: sums(
     `countIf(c.cost_usd IS NULL AND (${METERED}))`,
-    'sum(greatest(toInt64(c.calls_with_usage) - toInt64(c.calls_with_cost), 0))',
+    'sum(toUInt64(greatest(toInt64(c.calls_with_usage) - toInt64(c.calls_with_cost), 0)))',
   ),
   unpriced_tokens: sums(`sumIf(${TOKENS}, c.cost_usd IS NULL)`, `sumIf(${TOKENS}, c.calls_with_cost = 0)`),
   estimated_calls: sums("countIf(c.usage_source = 'estimated')", 'sum(c.calls_usage_estimated)'),

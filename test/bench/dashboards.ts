@@ -1,0 +1,94 @@
+/**
+ * `npm run bench:dashboards [-- --calls N] [-- --data DIR]`: how long each panel's query takes on a month of
+ * calls, first run, over 30 days and over one. Makes the calls in an embedded ClickHouse of its own (or takes
+ * those that an earlier run left in DIR), asks each query once as the read-only user, prints the slowest and
+ * how they compare with the limits. Ends with 1 if one is over its limit.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { startTestClickHouse } from '../kit/clickhouse.ts';
+import { expandFor, type PanelQuery, panelQueries } from '../kit/dashboards.ts';
+import { generateCalls } from '../kit/generated-calls.ts';
+
+const DAY_MS = 86_400_000;
+const MONTH_DAYS = 30;
+const RANGES = [
+  { days: MONTH_DAYS, limitMs: 500 },
+  { days: 1, limitMs: 150 },
+] as const;
+/** That of `glassway up`, which is what a laptop runs. */
+const MEMORY_BYTES = 2 * 1024 ** 3;
+const SLOWEST_SHOWN = 15;
+/** Only one project's board asks about one project. */
+const ONE_PROJECT = 'support-chat';
+
+interface Measured {
+  readonly name: string;
+  readonly ms: number;
+  readonly rowsRead: number;
+  readonly limitMs: number;
+  readonly days: number;
+}
+
+const { values } = parseArgs({ options: { calls: { type: 'string', default: '10000000' }, data: { type: 'string' } } });
+const count = Number(values.calls);
+if (!Number.isSafeInteger(count) || count < 1) throw new Error(`--calls ${values.calls}: want a whole number from 1`);
+const kept = values.data !== undefined && existsSync(join(values.data, 'clickhouse'));
+const dataDir = values.data ?? mkdtempSync(join(tmpdir(), 'glassway-bench-'));
+
+const server = await startTestClickHouse({ dataDir, memoryBytes: MEMORY_BYTES });
+try {
+  if (!kept) await generate(server.client);
+  const to = await lastCall(server.client);
+  const measured: Measured[] = [];
+  for (const { days, limitMs } of RANGES)
+    for (const query of panelQueries()) measured.push({ ...(await measure(server.readerClient, query, days, to)), limitMs, days });
+  report(measured);
+} finally {
+  await server.stop();
+  if (values.data === undefined) rmSync(dataDir, { recursive: true, force: true });
+}
+
+async function generate(client: ClickHouseClient): Promise<void> {
+  const to = new Date();
+  const started = Date.now();
+  await generateCalls(client, { count, from: new Date(to.getTime() - MONTH_DAYS * DAY_MS), to });
+  console.log(`${count} calls over ${MONTH_DAYS} days made in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+async function lastCall(client: ClickHouseClient): Promise<Date> {
+  const answer = await client.query({
+    query: 'SELECT toUnixTimestamp64Milli(max(started_at)) AS ms, count() AS calls FROM calls',
+    format: 'JSONEachRow',
+  });
+  const [row] = await answer.json<{ ms: string; calls: string }>();
+  console.log(`${row?.calls} calls, ${availableParallelism()} cores, ${MEMORY_BYTES / 1024 ** 3} GiB for ClickHouse`);
+  return new Date(Number(row?.ms));
+}
+
+async function measure(client: ClickHouseClient, { name, board, sql }: PanelQuery, days: number, to: Date) {
+  const projects = board === 'project' ? { projects: [ONE_PROJECT] } : {};
+  const query = expandFor(sql, { from: new Date(to.getTime() - days * DAY_MS), to, ...projects });
+  const started = performance.now();
+  const answer = await client.query({ query, format: 'JSONCompact' });
+  const { rows_before_limit_at_least: _, statistics } = await answer.json<unknown[]>();
+  return { name, ms: performance.now() - started, rowsRead: statistics?.rows_read ?? 0 };
+}
+
+function report(measured: readonly Measured[]): void {
+  for (const { days, limitMs } of RANGES) {
+    const ofRange = measured.filter((each) => each.days === days).sort((a, b) => b.ms - a.ms);
+    const over = ofRange.filter(({ ms }) => ms > limitMs);
+    console.log(
+      `\n${days} d: ${ofRange.length} queries, ${over.length} over ${limitMs} ms, median ${ofRange[Math.floor(ofRange.length / 2)]?.ms.toFixed(0)} ms`,
+    );
+    for (const { name, ms, rowsRead } of ofRange.slice(0, SLOWEST_SHOWN))
+      console.log(
+        `${ms.toFixed(0).padStart(6)} ms  ${(ms / limitMs).toFixed(2).padStart(5)} of the limit  ${String(rowsRead).padStart(9)} rows  ${name}`,
+      );
+    if (over.length > 0) process.exitCode = 1;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The committed dashboards as Grafana would use them: each query of each panel and variable with its SQL, and that SQL expanded
+ * for a time range and a choice of variables. Reads dashboards/json only, never the TypeScript it was made from.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Expansion, expand } from '../../dashboards/macros.ts';
+
+export interface Field {
+  readonly matcher: { readonly id: string; readonly options: string };
+  readonly properties: readonly { readonly id: string; readonly value: unknown }[];
+}
+export interface Target {
+  readonly refId: string;
+  readonly datasource: { readonly type: string; readonly uid: string };
+  readonly editorType?: string;
+  readonly format?: number;
+  readonly queryType?: string;
+  readonly rawSql?: string;
+  readonly expr?: string;
+}
+export interface PanelJson {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly interval?: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly datasource?: { readonly type: string; readonly uid: string };
+  readonly targets?: readonly Target[];
+  readonly links?: readonly { readonly url: string }[];
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly unit?: string;
+      readonly displayName?: string;
+      readonly thresholds?: { readonly steps: readonly { readonly value: number | null }[] };
+    };
+    readonly overrides: readonly Field[];
+  };
+  readonly options?: { readonly legend?: { readonly showLegend: boolean }; readonly reduceOptions?: { readonly fields?: string } };
+}
+export interface VariableJson {
+  readonly type: string;
+  readonly name: string;
+  readonly label?: string;
+  readonly query?: string | { readonly rawSql: string };
+  readonly datasource?: { readonly uid: string };
+  readonly refresh?: number;
+  readonly multi: boolean;
+  readonly includeAll: boolean;
+}
+export interface DashboardJson {
+  readonly uid: string;
+  readonly title: string;
+  readonly schemaVersion: number;
+  readonly editable: boolean;
+  readonly panels: readonly PanelJson[];
+  readonly templating: { readonly list: readonly VariableJson[] };
+  readonly links: readonly { readonly url: string; readonly keepTime: boolean; readonly includeVars: boolean }[];
+}
+
+const JSON_FOLDER = new URL('../../dashboards/json/', import.meta.url);
+
+export function readDashboards(): Map<string, DashboardJson> {
+  const files = readdirSync(JSON_FOLDER).filter((file) => file.endsWith('.json'));
+  return new Map(
+    files.map((file) => [file.slice(0, -'.json'.length), JSON.parse(readFileSync(new URL(file, JSON_FOLDER), 'utf8')) as DashboardJson]),
+  );
+}
+
+export interface PanelQuery {
+  readonly name: string;
+  readonly board: string;
+  readonly panel: PanelJson;
+  readonly target: Target;
+  readonly sql: string;
+}
+
+/** Every query of ClickHouse, named `board / panel`. */
+export function panelQueries(): PanelQuery[] {
+  return [...readDashboards()].flatMap(([board, { panels }]) =>
+    panels.flatMap((panel) =>
+      (panel.targets ?? []).flatMap((target) =>
+        target.rawSql === undefined ? [] : [{ name: `${board} / ${panel.id} ${panel.title}`, board, panel, target, sql: target.rawSql }],
+      ),
+    ),
+  );
+}
+
+/** The ladder that Grafana rounds intervals to: packages/grafana-data, rangeutil.roundInterval. */
+const NICE_INTERVALS_S = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
+const PANEL_POINTS = 1000;
+const BUCKET_MIN_S = 60;
+
+export interface Choice {
+  readonly from: Date;
+  readonly to: Date;
+  /** Missing: All. */
+  readonly projects?: readonly string[];
+  readonly variables?: Expansion['variables'];
+}
+
+export function expandFor(sql: string, { from, to, projects, variables = {} }: Choice): string {
+  const idealS = (to.getTime() - from.getTime()) / 1000 / PANEL_POINTS;
+  const intervalS = NICE_INTERVALS_S.find((nice) => nice >= Math.max(idealS, BUCKET_MIN_S)) ?? 86_400;
+  const all = { all: [] };
+  return expand(sql, {
+    from,
+    to,
+    intervalMs: intervalS * 1000,
+    variables: {
+      project: projects ?? all,
+      provider: all,
+      model: all,
+      outcome: all,
+      tag_key: 'env',
+      objective: '0.995',
+      user: '',
+      session: '',
+      cost_min: '',
+      duration_min: '',
+      call: '',
+      ...variables,
+    },
+  });
+}
