@@ -7,7 +7,7 @@
 import { stringify } from 'yaml';
 import { BOARDS, type BoardName } from './links.ts';
 import { lossByProxy } from './pipeline.ts';
-import { FAILED, lines } from './sql.ts';
+import { CALLS_IN_RANGE, FAILED, lines, startedWithin } from './sql.ts';
 import { PLUGIN } from './variables.ts';
 
 export const ALERTS_FILE = new URL('../deploy/grafana/provisioning/alerting/glassway.yaml', import.meta.url);
@@ -28,7 +28,6 @@ interface Rule {
 }
 
 const MINUTES = ({ windowMinutes }: { readonly windowMinutes: number }) => windowMinutes * 60;
-const RECENT = '$__timeFilter_ms(c.started_at)';
 /** Below so many calls a share says nothing. */
 const CALLS_MIN = 20;
 
@@ -47,7 +46,7 @@ export const RULES: readonly Rule[] = [
     above: 0.05,
     sql: lines([
       `SELECT toString(c.project) AS project, countIf(${FAILED}) / count() AS value`,
-      `FROM calls AS c WHERE ${RECENT} GROUP BY project HAVING count() >= ${CALLS_MIN}`,
+      `FROM calls AS c WHERE ${CALLS_IN_RANGE} GROUP BY project HAVING count() >= ${CALLS_MIN}`,
     ]),
   },
   {
@@ -61,7 +60,7 @@ export const RULES: readonly Rule[] = [
     above: 10_000,
     sql: lines([
       'SELECT toString(c.provider) AS provider, toString(c.request_model) AS model, quantileExact(0.95)(assumeNotNull(c.ttft_ms)) AS value',
-      `FROM calls AS c WHERE ${RECENT} AND c.ttft_ms IS NOT NULL GROUP BY provider, model HAVING count() >= ${CALLS_MIN}`,
+      `FROM calls AS c WHERE ${CALLS_IN_RANGE} AND c.ttft_ms IS NOT NULL GROUP BY provider, model HAVING count() >= ${CALLS_MIN}`,
     ]),
   },
   {
@@ -104,7 +103,7 @@ export const RULES: readonly Rule[] = [
     above: 0.5,
     sql: lines([
       "SELECT toString(c.provider) AS provider, countIf(c.outcome IN ('provider_error', 'timeout', 'unreachable')) / count() AS value",
-      `FROM calls AS c WHERE ${RECENT} GROUP BY provider HAVING count() >= 5`,
+      `FROM calls AS c WHERE ${CALLS_IN_RANGE} GROUP BY provider HAVING count() >= 5`,
     ]),
   },
   {
@@ -118,7 +117,7 @@ export const RULES: readonly Rule[] = [
     above: 0,
     sql: lines([
       'SELECT toString(c.provider) AS provider, toString(c.request_model) AS model, toFloat64(count()) AS value',
-      `FROM calls AS c WHERE ${RECENT} AND c.cost_usd IS NULL AND (c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL) GROUP BY provider, model`,
+      `FROM calls AS c WHERE ${CALLS_IN_RANGE} AND c.cost_usd IS NULL AND (c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL) GROUP BY provider, model`,
     ]),
   },
   {
@@ -145,7 +144,7 @@ export const RULES: readonly Rule[] = [
     // By when they were stored: late ones started long before the window.
     sql: lines([
       "SELECT quantile(0.5)(greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000) AS value",
-      'FROM calls AS c WHERE $__timeFilter_ms(c.ingested_at) AND c.started_at >= $__fromTime_ms - toIntervalDay(1) HAVING count() > 0',
+      `FROM calls AS c WHERE $__timeFilter_ms(c.ingested_at) AND ${startedWithin('$__fromTime - toIntervalDay(1)', '$__toTime')} HAVING count() > 0`,
     ]),
   },
 ];

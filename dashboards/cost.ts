@@ -26,10 +26,11 @@ const BY_USER = lines([
   'GROUP BY user, project ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
 ]);
 const BY_TAG = lines([
-  "SELECT if(c.tags[${tag_key:singlequote}] != '', c.tags[${tag_key:singlequote}], '(without)') AS tag,",
+  'WITH c.tags[${tag_key:singlequote}] AS value',
+  "SELECT if(value != '', value, '(without)') AS tag,",
   '  count() AS calls, toFloat64(sum(c.cost_usd)) AS cost_usd, sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens',
   callsWhere(),
-  'GROUP BY tag ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
+  'GROUP BY value ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
 ]);
 
 const MODEL_COLUMNS = [

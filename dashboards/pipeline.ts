@@ -5,7 +5,7 @@
 import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
 import { board } from './board.ts';
 import { barsPanel, linesPanel, prometheusPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
-import { ask, lines } from './sql.ts';
+import { ask, CALLS_IN_RANGE, lines, startedWithin } from './sql.ts';
 import { filters, prometheusDatasource } from './variables.ts';
 
 /** A call owns its number from its start and is a row only once it ended: as long as this, none is called lost. */
@@ -16,29 +16,25 @@ export const IN_FLIGHT_MINUTES = 15;
  * range only says which numbers to look at; whoever holds one of them may have started outside it, a little.
  */
 export function lossByProxy(from: string, to: string): string {
+  const settled = `c.started_at >= ${from} AND c.started_at <= least(${to}, now64(3) - toIntervalMinute(${IN_FLIGHT_MINUTES}))`;
   return lines([
-    'SELECT proxy, last - first + 1 - found AS missing, found AS stored, last_seen',
+    'SELECT proxy, last - first + 1 - bitmapCardinality(bitmapSubsetInRange(numbers, first, last + 1)) AS missing, stored, last_seen',
     'FROM (',
-    '  SELECT toString(c.proxy_id) AS proxy, any(b.first) AS first, any(b.last) AS last,',
-    '    groupBitmap(c.seq) AS found, max(c.started_at) AS last_seen',
+    '  SELECT toString(c.proxy_id) AS proxy,',
+    `    minIf(c.seq, ${settled}) AS first, maxIf(c.seq, ${settled}) AS last, countIf(${settled}) AS stored,`,
+    '    groupBitmapState(c.seq) AS numbers, max(c.started_at) AS last_seen',
     '  FROM calls AS c',
-    '  INNER JOIN (',
-    '    SELECT proxy_id, min(seq) AS first, max(seq) AS last FROM calls',
-    `    WHERE started_at >= ${from} AND started_at <= least(${to}, now64(3) - toIntervalMinute(${IN_FLIGHT_MINUTES}))`,
-    '    GROUP BY proxy_id',
-    '  ) AS b ON c.proxy_id = b.proxy_id',
-    `  WHERE c.started_at >= ${from} - toIntervalHour(1) AND c.started_at <= ${to} + toIntervalHour(1)`,
-    '    AND c.seq >= b.first AND c.seq <= b.last',
+    `  WHERE ${startedWithin(`${from} - toIntervalHour(1)`, `${to} + toIntervalHour(1)`)}`,
     '  GROUP BY proxy',
+    '  HAVING stored > 0',
     ')',
   ]);
 }
 const LOSS = lossByProxy('$__fromTime_ms', '$__toTime_ms');
 
-/** From the end of the call to its row. Over a day a sample tells as much, and a tenth of the rows is read. */
-const LAG_MS = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000";
-const lag = (columns: string, rest: string) =>
-  lines([`SELECT ${columns}`, 'FROM calls AS c', 'WHERE $__timeFilter_ms(c.started_at)', rest]);
+/** From the end of the call to its row. */
+const LAG_S = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000";
+const lag = (columns: string, rest: string) => lines([`SELECT ${columns}`, 'FROM calls AS c', `WHERE ${CALLS_IN_RANGE}`, rest]);
 
 const metric = ({ name }: MetricEntry) => name;
 const rate = (entry: MetricEntry, by: string) => `sum by (${by}) (rate(${metric(entry)}[$__rate_interval]))`;
@@ -67,7 +63,7 @@ export const pipeline = board({
           question: 'How soon after its end is a call a row?',
           width: 6,
           column: 'lag_p95_s',
-          sql: lag(`quantile(0.95)(${LAG_MS}) AS lag_p95_s`, 'HAVING count() > 0'),
+          sql: lag(`quantile(0.95)(${LAG_S}) AS lag_p95_s`, 'HAVING count() > 0'),
           thresholds: worseFrom(30, 300),
         }),
         statPanel({
@@ -92,7 +88,7 @@ export const pipeline = board({
           width: 12,
           values: ['lag_p50_s', 'lag_p95_s', 'lag_max_s'],
           sql: lag(
-            `$__timeInterval_ms(c.started_at) AS time, quantile(0.5)(${LAG_MS}) AS lag_p50_s, quantile(0.95)(${LAG_MS}) AS lag_p95_s, max(${LAG_MS}) AS lag_max_s`,
+            `$__timeInterval_ms(c.started_at) AS time, quantile(0.5)(${LAG_S}) AS lag_p50_s, quantile(0.95)(${LAG_S}) AS lag_p95_s, max(${LAG_S}) AS lag_max_s`,
             'GROUP BY time ORDER BY time',
           ),
           thresholds: worseFrom(30, 300),

@@ -15,9 +15,18 @@ const NOT_KNOWN = '(not known)';
 /** What counts as a failure: a caller that hangs up got what it wanted. The console counts alike. */
 export const FAILED = "c.outcome NOT IN ('ok', 'client_abort')";
 
+/**
+ * The hour stands in the key of `calls` before the time itself, and ClickHouse does not conclude from one to
+ * the other: without the hour a day of all projects reads its whole month (7.3 million rows of 10, for 0.3).
+ */
+export function startedWithin(from: string, to: string): string {
+  return `toStartOfHour(c.started_at) >= toStartOfHour(${from}, 'UTC') AND toStartOfHour(c.started_at) <= ${to}`;
+}
+export const CALLS_IN_RANGE = `$__timeFilter_ms(c.started_at) AND ${startedWithin('$__fromTime', '$__toTime')}`;
+
 /** Where a figure is read: the table, its column of time, and when. */
 const TABLES = {
-  calls: { table: 'calls', inRange: '$__timeFilter_ms(c.started_at)', time: '$__timeInterval_ms(c.started_at)' },
+  calls: { table: 'calls', inRange: CALLS_IN_RANGE, time: '$__timeInterval_ms(c.started_at)' },
   minutes: {
     table: 'calls_by_minute',
     inRange: 'c.minute >= toStartOfMinute($__fromTime) AND c.minute <= $__toTime',
@@ -25,7 +34,7 @@ const TABLES = {
   },
   hours: {
     table: 'latency_by_hour',
-    inRange: 'c.hour >= toStartOfHour($__fromTime) AND c.hour <= $__toTime',
+    inRange: "c.hour >= toStartOfHour($__fromTime, 'UTC') AND c.hour <= $__toTime",
     time: 'toStartOfInterval(c.hour, toIntervalSecond(greatest($__interval_s, 3600)))',
   },
 } as const;
