@@ -7,7 +7,7 @@
 import { stringify } from 'yaml';
 import { BOARDS, type BoardName } from './links.ts';
 import { lossByProxy } from './pipeline.ts';
-import { CALLS_IN_RANGE, FAILED, lines, startedWithin } from './sql.ts';
+import { CALLS_IN_RANGE, FAILED, INGEST_LAG_MS, lines, startedWithin } from './sql.ts';
 import { PLUGIN } from './variables.ts';
 
 export const ALERTS_FILE = new URL('../deploy/grafana/provisioning/alerting/glassway.yaml', import.meta.url);
@@ -143,7 +143,7 @@ export const RULES: readonly Rule[] = [
     above: 120,
     // By when they were stored: late ones started long before the window.
     sql: lines([
-      "SELECT quantile(0.5)(greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000) AS value",
+      `SELECT quantileExact(0.5)(${INGEST_LAG_MS}) / 1000 AS value`,
       `FROM calls AS c WHERE $__timeFilter_ms(c.ingested_at) AND ${startedWithin('$__fromTime - toIntervalDay(1)', '$__toTime')} HAVING count() > 0`,
     ]),
   },

@@ -21,13 +21,15 @@ const CHOSEN = [
 /** Finds the time of the last one shown first: reading every column of every call of a month, only to leave most out, takes seconds. */
 const NEWEST = lines(['SELECT c.started_at AS at', callsWhere(...CHOSEN), `ORDER BY at DESC LIMIT ${CALLS_MAX}`]);
 
+const SINCE = `(SELECT min(at) FROM (${NEWEST}))`;
+
 const CALLS = lines([
   'SELECT c.started_at AS started, c.id AS id, toString(c.project) AS project, toString(c.provider) AS provider,',
   "  toString(if(c.response_model != '', c.response_model, c.request_model)) AS model, toString(c.outcome) AS outcome,",
   '  toUInt8(c.stream) AS stream, c.status AS status, c.input_tokens AS input_tokens, c.output_tokens AS output_tokens,',
   '  toFloat64(c.cost_usd) AS cost_usd, c.ttft_ms AS ttft_ms, c.duration_ms AS duration_ms,',
   '  c.user_id AS user, c.session_id AS session, c.trace_id AS trace',
-  callsWhere(...CHOSEN, `c.started_at >= (SELECT min(at) FROM (${NEWEST}))`),
+  callsWhere(...CHOSEN, `c.started_at >= ${SINCE}`, `toStartOfHour(c.started_at) >= toStartOfHour(${SINCE}, 'UTC')`),
   `ORDER BY c.started_at DESC LIMIT ${CALLS_MAX}`,
 ]);
 

@@ -92,9 +92,9 @@ export const COLUMN_FORMATS: Readonly<Record<string, ColumnFormat>> = {
   tokens_per_second_p50: { title: 'Output tokens per second', unit: 'none', decimals: 0 },
   missing: { title: 'Missing', unit: 'short', decimals: 0 },
   stored: { title: 'Stored', unit: 'short', decimals: 0 },
-  lag_p50_s: { title: 'p50', unit: 's' },
-  lag_p95_s: { title: 'p95', unit: 's' },
-  lag_max_s: { title: 'Longest', unit: 's' },
+  ingest_lag_p50_ms: { title: 'p50', unit: 'ms' },
+  ingest_lag_p95_ms: { title: 'p95', unit: 'ms' },
+  ingest_lag_max_ms: { title: 'Longest', unit: 'ms' },
   request_bytes: { title: 'Requests', unit: 'bytes' },
   response_bytes: { title: 'Responses', unit: 'bytes' },
 };

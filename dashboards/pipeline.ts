@@ -5,7 +5,7 @@
 import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
 import { board } from './board.ts';
 import { barsPanel, linesPanel, prometheusPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
-import { ask, CALLS_IN_RANGE, lines, startedWithin } from './sql.ts';
+import { ask, lines, startedWithin } from './sql.ts';
 import { filters, prometheusDatasource } from './variables.ts';
 
 /** A call owns its number from its start and is a row only once it ended: as long as this, none is called lost. */
@@ -32,9 +32,7 @@ export function lossByProxy(from: string, to: string): string {
 }
 const LOSS = lossByProxy('$__fromTime_ms', '$__toTime_ms');
 
-/** From the end of the call to its row. */
-const LAG_S = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0) / 1000";
-const lag = (columns: string, rest: string) => lines([`SELECT ${columns}`, 'FROM calls AS c', `WHERE ${CALLS_IN_RANGE}`, rest]);
+const LAG = ['ingest_lag_p50_ms', 'ingest_lag_p95_ms', 'ingest_lag_max_ms'] as const;
 
 const metric = ({ name }: MetricEntry) => name;
 const rate = (entry: MetricEntry, by: string) => `sum by (${by}) (rate(${metric(entry)}[$__rate_interval]))`;
@@ -62,9 +60,9 @@ export const pipeline = board({
           title: 'p95 lag',
           question: 'How soon after its end is a call a row?',
           width: 6,
-          column: 'lag_p95_s',
-          sql: lag(`quantile(0.95)(${LAG_S}) AS lag_p95_s`, 'HAVING count() > 0'),
-          thresholds: worseFrom(30, 300),
+          column: 'ingest_lag_p95_ms',
+          sql: ask({ measures: ['ingest_lag_p95_ms'] }),
+          thresholds: worseFrom(30_000, 300_000),
         }),
         statPanel({
           title: 'p99 overhead',
@@ -86,12 +84,9 @@ export const pipeline = board({
           title: 'Lag from the end of a call to its row',
           question: 'Does ingest keep up?',
           width: 12,
-          values: ['lag_p50_s', 'lag_p95_s', 'lag_max_s'],
-          sql: lag(
-            `$__timeInterval_ms(c.started_at) AS time, quantile(0.5)(${LAG_S}) AS lag_p50_s, quantile(0.95)(${LAG_S}) AS lag_p95_s, max(${LAG_S}) AS lag_max_s`,
-            'GROUP BY time ORDER BY time',
-          ),
-          thresholds: worseFrom(30, 300),
+          values: LAG,
+          sql: ask({ by: ['time'], measures: LAG }),
+          thresholds: worseFrom(30_000, 300_000),
         }),
         barsPanel({
           title: 'Bytes on the wire',

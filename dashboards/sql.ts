@@ -64,12 +64,19 @@ const DIMENSIONS = {
 export type Dimension = keyof typeof DIMENSIONS;
 
 const sums = (calls: string, long = calls): Measured => ({ calls, rollup: 'minutes', long });
-/** Of the sketches any level may be read; NaN is "no such call". See the migration that creates calls_by_minute. */
-const quantile = (level: number, column: string, calls = `c.${column}`): Measured => ({
-  calls: `quantileExact(${level})(${calls})`,
-  rollup: 'hours',
-  long: `ifNotFinite(quantileDDMerge(0.01, ${level})(c.${column}), NULL)`,
-});
+/**
+ * All levels of a column are one aggregate, which ClickHouse then makes once for the whole statement. Of the
+ * sketches any level may be read, whatever their type names; NaN is "no such call". See the migration that creates calls_by_minute.
+ */
+const LEVELS = [0.5, 0.95, 0.99, 1] as const;
+const quantile = (level: (typeof LEVELS)[number], column: string, calls = `c.${column}`): Measured => {
+  const nth = LEVELS.indexOf(level) + 1;
+  return {
+    calls: `ifNotFinite(quantilesExact(${LEVELS.join(', ')})(${calls})[${nth}], NULL)`,
+    rollup: 'hours',
+    long: `ifNotFinite(quantilesDDMerge(0.01, ${LEVELS.join(', ')})(c.${column})[${nth}], NULL)`,
+  };
+};
 const ratio = (above: Measured, below: Measured): Measured =>
   sums(`${above.calls} / nullIf(${below.calls}, 0)`, `${above.long} / nullIf(${below.long}, 0)`);
 
@@ -81,8 +88,11 @@ const COST = sums('toFloat64(sum(c.cost_usd))');
 const METERED = 'c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL';
 const TOKENS = 'ifNull(c.input_tokens, 0) + ifNull(c.output_tokens, 0)';
 /** Of a streamed call: the first token is there at `ttft_ms`, the last at `duration_ms`. */
-export const TOKENS_PER_SECOND =
+const TOKENS_PER_SECOND =
   'if(c.duration_ms > c.ttft_ms AND c.output_tokens > 0, c.output_tokens * 1000 / (c.duration_ms - c.ttft_ms), NULL)';
+
+/** From the end of the call to its row. */
+export const INGEST_LAG_MS = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0)";
 
 /** Sums are NULL and shares are NULL where nothing is known: unknown never reads as 0. */
 export const MEASURES = {
@@ -128,6 +138,9 @@ export const MEASURES = {
   overhead_p99_ms: quantile(0.99, 'overhead_ms'),
   max_gap_p95_ms: quantile(0.95, 'max_gap_ms'),
   max_gap_p99_ms: quantile(0.99, 'max_gap_ms'),
+  ingest_lag_p50_ms: quantile(0.5, 'ingest_lag_ms', INGEST_LAG_MS),
+  ingest_lag_p95_ms: quantile(0.95, 'ingest_lag_ms', INGEST_LAG_MS),
+  ingest_lag_max_ms: quantile(1, 'ingest_lag_ms', INGEST_LAG_MS),
   tokens_per_second_p50: quantile(0.5, 'tokens_per_second', TOKENS_PER_SECOND),
 } as const satisfies Readonly<Record<string, Measured>>;
 export type Measure = keyof typeof MEASURES;
@@ -258,10 +271,10 @@ function conditions(source: Source, where: readonly string[]): string[] {
 
 /**
  * A heatmap's rows: how many calls took up to each bound and longer than the one before. Sketches hold no such
- * counts, so that long ranges spread each hour's calls evenly over LEVELS quantiles: within 2.5 % of the calls.
+ * counts, so that long ranges spread each hour's calls evenly over 40 quantiles: within 2.5 % of the calls.
  */
 export function askDurations(boundsMs: readonly number[]): string {
-  const LEVELS = Array.from({ length: 40 }, (_, at) => (at + 0.5) / 40);
+  const FINE_LEVELS = Array.from({ length: 40 }, (_, at) => (at + 0.5) / 40);
   const cells = (count: (above: number | undefined, upTo: number | undefined) => string) =>
     [...boundsMs, undefined].map((upTo, at) => `${count(boundsMs[at - 1], upTo)} AS "${label(upTo)}"`).join(',\n    ');
   const label = (upTo: number | undefined) => (upTo === undefined ? '+Inf' : String(upTo / 1000));
@@ -278,10 +291,10 @@ export function askDurations(boundsMs: readonly number[]): string {
     '  GROUP BY time',
     '  UNION ALL',
     '  SELECT time,',
-    `    ${cells((above, upTo) => `arrayCount(v -> ${within('v', above, upTo)}, levels) * calls / ${LEVELS.length}`)}`,
+    `    ${cells((above, upTo) => `arrayCount(v -> ${within('v', above, upTo)}, levels) * calls / ${FINE_LEVELS.length}`)}`,
     '  FROM (',
     `    SELECT ${TABLES.hours.time} AS time,`,
-    `      quantilesDDMerge(0.01, ${LEVELS.join(', ')})(c.duration_ms) AS levels,`,
+    `      quantilesDDMerge(0.01, ${FINE_LEVELS.join(', ')})(c.duration_ms) AS levels,`,
     '      sum(c.calls) AS calls',
     '    FROM latency_by_hour AS c',
     `    WHERE ${[turnedOn('hours'), ...conditions('hours', [])].join('\n      AND ')}`,

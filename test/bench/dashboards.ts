@@ -1,8 +1,9 @@
 /**
- * `npm run bench:dashboards [-- --calls N] [-- --data DIR]`: how long each panel's query takes on a month of
- * calls, first run, over 30 days and over one. Makes the calls in an embedded ClickHouse of its own (or takes
- * those that an earlier run left in DIR), asks each query once as the read-only user, prints the slowest and
- * how they compare with the limits. Ends with 1 if one is over its limit.
+ * `npm run bench:dashboards -- [--calls N] [--data DIR] [--runs N]`: how long each panel's query takes on a month
+ * of calls, over 30 days and over one. Makes the calls in an embedded ClickHouse of its own (or takes those
+ * that an earlier run left in DIR), asks each query as the read-only user, prints the slowest and how they
+ * compare with the limits. One run says what a user sees who opens a board; on a machine that does other
+ * things too, the fastest of a few says what the queries cost. Ends with 1 if one is over its limit.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -33,9 +34,13 @@ interface Measured {
   readonly days: number;
 }
 
-const { values } = parseArgs({ options: { calls: { type: 'string', default: '10000000' }, data: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { calls: { type: 'string', default: '10000000' }, data: { type: 'string' }, runs: { type: 'string', default: '1' } },
+});
 const count = Number(values.calls);
 if (!Number.isSafeInteger(count) || count < 1) throw new Error(`--calls ${values.calls}: want a whole number from 1`);
+const runs = Number(values.runs);
+if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: want a whole number from 1`);
 const kept = values.data !== undefined && existsSync(join(values.data, 'clickhouse'));
 const dataDir = values.data ?? mkdtempSync(join(tmpdir(), 'glassway-bench-'));
 
@@ -72,10 +77,16 @@ async function lastCall(client: ClickHouseClient): Promise<Date> {
 async function measure(client: ClickHouseClient, { name, board, sql }: PanelQuery, days: number, to: Date) {
   const projects = board === 'project' ? { projects: [ONE_PROJECT] } : {};
   const query = expandFor(sql, { from: new Date(to.getTime() - days * DAY_MS), to, ...projects });
-  const started = performance.now();
-  const answer = await client.query({ query, format: 'JSONCompact' });
-  const { rows_before_limit_at_least: _, statistics } = await answer.json<unknown[]>();
-  return { name, ms: performance.now() - started, rowsRead: statistics?.rows_read ?? 0 };
+  let ms = Number.POSITIVE_INFINITY;
+  let rowsRead = 0;
+  for (let run = 0; run < runs; run += 1) {
+    const started = performance.now();
+    const answer = await client.query({ query, format: 'JSONCompact' });
+    const { statistics } = await answer.json<unknown[]>();
+    ms = Math.min(ms, performance.now() - started);
+    rowsRead = statistics?.rows_read ?? 0;
+  }
+  return { name, ms, rowsRead };
 }
 
 function report(measured: readonly Measured[]): void {
