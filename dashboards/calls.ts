@@ -65,7 +65,7 @@ export const calls = board({
         barsPanel({
           title: 'Calls by outcome',
           question:
-            'When were the calls? For the project, provider and model chosen; drag to zoom in. The filters below this chart do not change it.',
+            'When were the calls? For the project, provider and model chosen; drag to zoom in. Outcome, user, session, cost and duration do not change this chart.',
           width: 24,
           height: 6,
           values: ['calls'],
