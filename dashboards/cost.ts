@@ -20,10 +20,10 @@ const FORECAST = lines([
 ]);
 
 const BY_USER = lines([
-  'SELECT c.user_id AS user, toString(c.project) AS project, count() AS calls, toFloat64(sum(c.cost_usd)) AS cost_usd,',
+  'SELECT c.user_id AS user, count() AS calls, toFloat64(sum(c.cost_usd)) AS cost_usd,',
   '  sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens',
   callsWhere("c.user_id != ''"),
-  'GROUP BY user, project ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
+  'GROUP BY user ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
 ]);
 const BY_TAG = lines([
   'WITH c.tags[${tag_key:singlequote}] AS value',
@@ -181,7 +181,7 @@ export const cost = board({
           title: 'Users',
           question: 'Which end users cost most? Calls that name a user (x-glassway-user).',
           width: 12,
-          columns: ['user', 'project', 'calls', 'cost_usd', 'input_tokens', 'output_tokens'],
+          columns: ['user', 'calls', 'cost_usd', 'input_tokens', 'output_tokens'],
           sortBy: 'cost_usd',
           sql: BY_USER,
         }),
