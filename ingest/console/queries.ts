@@ -215,7 +215,7 @@ export async function readCall(
 ): Promise<CallAnswer | undefined> {
   const columns = CALL_COLUMNS.map((column) => column.name).join(', ');
   const [call] = await read<CallRow>(
-    `SELECT ${columns} FROM ${CALLS} WHERE id = {id:String} ${startedAt ? "AND started_at = {at:DateTime64(6, 'UTC')}" : ''}
+    `SELECT ${columns} FROM ${CALLS} WHERE id = {id:String} ${startedAt ? "AND started_at = {at:DateTime64(6, 'UTC')} AND toStartOfHour(started_at) = toStartOfHour({at:DateTime64(6, 'UTC')})" : ''}
      ORDER BY calls.started_at DESC LIMIT 1`,
     { id, ...(startedAt && { at: startedAt }) },
     signal,
@@ -259,7 +259,13 @@ export async function hasCalls(read: Read, signal: AbortSignal): Promise<boolean
 /** FROM and WHERE of a scope; more conditions may be appended with AND. */
 function source(scope: Pick<Scope, 'range' | 'filters'>): { sql: string; params: Record<string, unknown> } {
   const params: Record<string, unknown> = { from: sqlTime(scope.range.fromMs), to: sqlTime(scope.range.toMs) };
-  const conditions = ["started_at >= {from:DateTime64(6, 'UTC')}", "started_at < {to:DateTime64(6, 'UTC')}"];
+  const conditions = [
+    "started_at >= {from:DateTime64(6, 'UTC')}",
+    "started_at < {to:DateTime64(6, 'UTC')}",
+    // The sorting key names the hour before the moment: without it, a range over all projects skips whole months only.
+    "toStartOfHour(started_at) >= toStartOfHour({from:DateTime64(6, 'UTC')})",
+    "toStartOfHour(started_at) <= toStartOfHour({to:DateTime64(6, 'UTC')})",
+  ];
   for (const [name, values] of Object.entries(scope.filters) as [FilterName, readonly string[]][]) {
     params[`filter_${name}`] = values;
     conditions.push(`${FILTERS[name]} IN {filter_${name}:Array(String)}`);
