@@ -19,6 +19,12 @@ export const PROXY_METRICS = {
     help: 'Bodies that passed through untouched but of which the tap could not keep or read everything, by reason.',
     labels: ['reason'],
   },
+  estimates: {
+    name: 'glassway_proxy_estimates_total',
+    type: 'counter',
+    help: 'Calls whose tokens were to be counted here because the provider did not, by result: counted, or why not.',
+    labels: ['result'],
+  },
   queue_records: { name: 'glassway_proxy_queue_records', type: 'gauge', help: 'Records that wait to be shipped to ingest.', labels: [] },
   queue_bytes: { name: 'glassway_proxy_queue_bytes', type: 'gauge', help: 'Bytes of the records that wait to be shipped.', labels: [] },
   records_dropped: {

@@ -15,6 +15,8 @@ import type { Log } from '../contract/log.ts';
 import type { CallRecord } from '../contract/record.ts';
 import { effectiveCapture } from './capture.ts';
 import type { UpstreamTable } from './config.ts';
+import { createEstimator, type Estimator } from './estimate/estimator.ts';
+import { HeldBytes } from './estimate/held-bytes.ts';
 import { forward, internalError } from './forward.ts';
 import { createIdentify } from './identify.ts';
 import type { Journal } from './journal.ts';
@@ -46,7 +48,7 @@ export interface ProxyApp {
   readonly server: Server;
   /** Closes the clients' connections, upgraded ones too, whatever runs on them. */
   cutOff(): void;
-  /** Closes the connections to providers. Calls still running are cut off. */
+  /** Closes the connections to providers. Calls still running are cut off; records that wait for a token count get their time. */
   close(): Promise<void>;
 }
 
@@ -64,7 +66,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   });
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream);
-  const openTap = createTapFactory(options);
+  const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
+  const openTap = createTapFactory(options, estimator);
 
   function handleCall(req: IncomingMessage, res: ServerResponse): void {
     let dialect = dialectOfPath(req.url ?? '', options.upstreams);
@@ -117,12 +120,16 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       server.closeAllConnections();
       for (const socket of upgraded) socket.destroy();
     },
-    close: () => dispatcher.destroy(),
+    async close() {
+      await dispatcher.destroy();
+      await estimator.close();
+    },
   };
 }
 
 /** Taps whose records go to the journal, with what the project captures. */
-function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions): OpenTap {
+function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator): OpenTap {
+  const heldBytes = new HeldBytes();
   const emit = (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => {
     metrics.calls.inc({ outcome: record.outcome });
     for (const reason of limited) metrics.tapLimited.inc({ reason });
@@ -140,6 +147,8 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions):
       bodyBytesMax: settings.limits.bodyBytes,
       captureBytesMax:
         effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
+      heldBytes,
+      count: (job, done) => estimator.count(job, done),
       emit,
       fault,
     });

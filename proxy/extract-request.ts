@@ -2,6 +2,9 @@
  * The request's side of the extraction: a JSON body or a form, coded or not, of which the endpoint reads
  * model and stream. Takes wire bytes, gives RequestFacts; holds little whatever the body's size.
  */
+import { Share } from './estimate/held-bytes.ts';
+import type { TextSample } from './estimate/job.ts';
+import { requestTexts } from './estimate/texts.ts';
 import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
 import { JsonReader } from './framing/json.ts';
@@ -25,10 +28,13 @@ export class RequestReader {
   private ended = false;
   private decoded = false;
   private waiting: (() => void)[] = [];
+  private readonly share: Share | undefined;
+  private dropped = { textBytes: 0, numbers: 0 };
 
   constructor(options: ExtractionOptions, onLimit: (reason: LimitReason) => void) {
     this.options = options;
     this.onLimit = onLimit;
+    this.share = options.endpoint?.texts && options.heldBytes && new Share(options.heldBytes);
   }
 
   start(contentType: string, contentEncoding: string): void {
@@ -38,7 +44,7 @@ export class RequestReader {
         if (FORM_FIELDS.has(name)) this.formFields[name] = value;
       });
       if (!this.form) return;
-    } else this.json = new JsonReader();
+    } else this.json = new JsonReader(this.share);
     this.decoder = createBodyDecoder({
       contentEncoding,
       bytesMax: this.options.bodyBytesMax,
@@ -64,6 +70,7 @@ export class RequestReader {
     const finish = (): void => {
       this.decoded = true;
       this.body = this.form ? this.formFields : this.json?.end();
+      if (this.json) this.dropped = this.json.dropped;
       this.json = undefined;
       const { waiting } = this;
       this.waiting = [];
@@ -78,5 +85,28 @@ export class RequestReader {
     if (!endpoint || !match) return { model: '', stream: false };
     const facts = endpoint.request(this.body, match, query);
     return { model: facts.model.slice(0, MODEL_CHARS_MAX), stream: facts.stream };
+  }
+
+  /** What the input's tokens can be counted from; null when it is not all text, or was not read. */
+  texts(): TextSample | null {
+    const spec = this.options.endpoint?.texts;
+    if (spec === undefined || this.body === undefined) return null;
+    const found = requestTexts(this.body, spec);
+    if (found.unseen) return null;
+    const { textBytes, numbers } = this.dropped;
+    const kept = found.texts.reduce((bytes, each) => bytes + Buffer.byteLength(each), 0);
+    if (kept === 0 && textBytes > 0) return null;
+    return {
+      texts: found.texts,
+      // Numbers that were passed over are token ids where the others are.
+      tokens: found.tokens + (found.tokens > 0 && spec.messages === undefined ? numbers : 0),
+      scale: kept === 0 ? 1 : (kept + textBytes) / kept,
+    };
+  }
+
+  /** The body is no longer needed. */
+  release(): void {
+    this.body = undefined;
+    this.share?.releaseAll();
   }
 }

@@ -3,6 +3,10 @@
  * Decides from status, content type and first byte how to read; what a body means is the endpoint's.
  */
 import { cleanMessage } from './clean-message.ts';
+import { EventKeeper } from './estimate/event-sample.ts';
+import { Share } from './estimate/held-bytes.ts';
+import type { EventSample, TextSample } from './estimate/job.ts';
+import { answerTexts } from './estimate/texts.ts';
 import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
 import { MODEL_CHARS_MAX, UNREAD_TYPE } from './extract-request.ts';
@@ -59,6 +63,9 @@ export class ResponseReader {
   private candidate: StreamFraming | undefined;
   private isHtml = false;
   private failed = false;
+  /** The events of a stream whose usage has not come. */
+  private events: EventKeeper | undefined;
+  private body: unknown;
 
   constructor(options: ExtractionOptions, onLimit: (reason: LimitReason) => void) {
     this.options = options;
@@ -109,6 +116,7 @@ export class ResponseReader {
     this.deframer?.end();
     if (this.deframer?.fault) this.onLimit(`response_${this.deframer.fault}`);
     const body = this.json?.end();
+    this.body = body;
     if (this.status >= 400) this.error = this.readError(body);
     else {
       if (body !== undefined) {
@@ -128,6 +136,8 @@ export class ResponseReader {
 
   private startStream(framing: StreamFraming): void {
     this.streamed = true;
+    const { endpoint, heldBytes } = this.options;
+    if (this.status < 400 && heldBytes && endpoint?.texts && endpoint.texts.event.length > 0) this.events = new EventKeeper(new Share(heldBytes));
     this.deframer = DEFRAMERS[framing]((frame) => this.fold(frame));
   }
 
@@ -158,6 +168,8 @@ export class ResponseReader {
 
   private fold(frame: Frame): void {
     const { endpoint, onContent } = this.options;
+    if (frame.data) this.events?.keep(frame.data);
+    else this.events?.miss();
     if (frame.data && this.answerSeen && endpoint?.matters?.(frame.event, frame.data) === false) return;
     const data = frame.data ? parseEventData(frame.data) : frame.value;
     // Half an event at the end of a cut stream, and keep-alives without data.
@@ -167,10 +179,37 @@ export class ResponseReader {
       return;
     }
     const kind = endpoint.fold(this.reading, { event: frame.event, data });
+    if (this.events && this.usageKnown) this.dropEvents();
     if (!kind) return;
     this.contentSeen = true;
     if (kind === 'answer') this.answerSeen = true;
     onContent?.(kind);
+  }
+
+  /** The provider has said both counts, and for good. */
+  get usageKnown(): boolean {
+    const { usage, usage_pending } = this.reading;
+    return usage_pending === '' && usage !== null && usage.input_tokens !== null && usage.output_tokens !== null;
+  }
+
+  /** The answer was one that can be read at all. */
+  get readable(): boolean {
+    return this.streamed || this.body !== undefined;
+  }
+
+  /** What the output's tokens can be counted from; null when it is not all text, or was not read. */
+  texts(): TextSample | EventSample | null {
+    const spec = this.options.endpoint?.texts;
+    if (spec === undefined) return null;
+    if (this.streamed) return this.events?.sample(spec.event) ?? null;
+    if (this.body === undefined) return null;
+    const found = answerTexts(this.body, spec.response);
+    return found.unseen ? null : { texts: found.texts, tokens: found.tokens, scale: 1 };
+  }
+
+  dropEvents(): void {
+    this.events?.drop();
+    this.events = undefined;
   }
 
   private readError(body: unknown): ProviderError {

@@ -4,6 +4,8 @@
  * codings but no provider: what a body means is the endpoint's. Holds little, never throws, never delays.
  */
 import type { DecodeFault } from './decode.ts';
+import type { HeldBytes } from './estimate/held-bytes.ts';
+import type { CountJob } from './estimate/job.ts';
 import { RequestReader } from './extract-request.ts';
 import { ResponseReader } from './extract-response.ts';
 import type { FramingFault } from './framing/frame.ts';
@@ -19,6 +21,8 @@ export interface ExtractionOptions {
   readonly query: string;
   /** Decoded bytes of one body read at most. */
   readonly bodyBytesMax: number;
+  /** Where text may be held for counts that the provider does not give. Missing: none is. */
+  readonly heldBytes?: HeldBytes;
   /** Called for content events of a stream: for each until the first answer, after that for those that happen to be parsed. */
   readonly onContent?: (kind: ContentKind) => void;
 }
@@ -35,6 +39,8 @@ export interface CallFacts {
   readonly streamed: boolean;
   readonly contentSeen: boolean;
   readonly limited: readonly LimitReason[];
+  /** What the counts that the provider has not given can be made from; null when it has, or when there is nothing to go by. */
+  readonly countJob: CountJob | null;
 }
 
 export interface Extraction {
@@ -107,13 +113,27 @@ class CallExtraction implements Extraction {
       this.guard(() => this.response.finish(complete));
       const request = this.guard(() => this.request.facts()) ?? { model: '', stream: false };
       const { reading, error, streamed, contentSeen } = this.response;
-      done({ request, reading, error, streamed, contentSeen, limited: [...this.limited] });
+      const countJob = this.guard(() => this.countJob(request.model)) ?? null;
+      this.response.dropEvents();
+      this.request.release();
+      done({ request, reading, error, streamed, contentSeen, limited: [...this.limited], countJob });
     };
     const ended = this.guard(() => {
       this.request.end(() => this.response.end(finish));
       return true;
     });
     if (!ended) finish();
+  }
+
+  private countJob(requestModel: string): CountJob | null {
+    const { reading, usageKnown, readable } = this.response;
+    // What was read in part only would be counted in part only.
+    if (usageKnown || !readable || this.limited.size > 0 || reading.usage_pending === 'all') return null;
+    const { usage } = reading;
+    const input = usage?.input_tokens == null ? this.request.texts() : null;
+    const output = usage?.output_tokens == null || reading.usage_pending === 'output' ? this.response.texts() : null;
+    if (input === null && output === null) return null;
+    return { model: reading.model || requestModel, input, output, bytes: sampleBytes(input) + sampleBytes(output) };
   }
 
   /** The last resort of "never throws": a fault of ours costs the facts of one call, and is counted. */
@@ -125,4 +145,9 @@ class CallExtraction implements Extraction {
       return undefined;
     }
   }
+}
+
+function sampleBytes(sample: CountJob['input'] | CountJob['output']): number {
+  if (sample === null) return 0;
+  return ('events' in sample ? sample.events : sample.texts).reduce((bytes, each) => bytes + each.length, 0);
 }

@@ -11,6 +11,7 @@ export interface ProxyMetrics {
   readonly calls: Counter<'outcome'>;
   readonly callsInFlight: Gauge;
   readonly tapLimited: Counter<'reason'>;
+  readonly estimates: Counter<'result'>;
   readonly recordsDropped: Counter<'reason'>;
   readonly batches: Counter<'result'>;
 }
@@ -35,6 +36,7 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
     calls: new Counter({ ...named(PROXY_METRICS.calls), labelNames: ['outcome'], registers }),
     callsInFlight: new Gauge({ ...named(PROXY_METRICS.calls_in_flight), registers }),
     tapLimited: new Counter({ ...named(PROXY_METRICS.tap_limited), labelNames: ['reason'], registers }),
+    estimates: new Counter({ ...named(PROXY_METRICS.estimates), labelNames: ['result'], registers }),
     recordsDropped: new Counter({ ...named(PROXY_METRICS.records_dropped), labelNames: ['reason'], registers }),
     batches: new Counter({ ...named(PROXY_METRICS.batches), labelNames: ['result'], registers }),
   };

@@ -8,6 +8,8 @@ import type { CallRecord, ProxyColumns } from '../contract/record.ts';
 import { RECORD_VERSION } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
+import type { HeldBytes } from './estimate/held-bytes.ts';
+import type { CountJob, TokenCounts } from './estimate/job.ts';
 import { type CallFacts, cleanMessage, createExtraction, type Extraction, findEndpoint } from './extract.ts';
 import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
@@ -24,9 +26,16 @@ export interface TapOptions {
   /** Bytes of each body to keep; undefined: keep none. */
   readonly captureBytesMax: number | undefined;
   readonly emit: (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => void;
+  /** Where text may be held for counting what the provider does not. */
+  readonly heldBytes: HeldBytes;
+  /** Counts off the hot path; undefined: it could not be done. */
+  readonly count: (job: CountJob, done: (counts: TokenCounts | undefined) => void) => void;
   /** Reports a fault of our own, by its message. */
   readonly fault: (error: unknown) => void;
 }
+
+/** A record before the journal numbers it. */
+type UnnumberedRecord = Omit<CallRecord, 'seq' | 'proxy_id'>;
 
 /** Makes the tap of one call. */
 export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) => CallTap;
@@ -64,6 +73,7 @@ export class CallTap {
       dialect: route.upstream.dialect,
       query: route.query,
       bodyBytesMax: options.bodyBytesMax,
+      heldBytes: options.heldBytes,
       onContent: () => {
         if (this.#firstContent_ms === 0) this.#firstContent_ms = monotonicMs();
       },
@@ -129,7 +139,11 @@ export class CallTap {
     const finish = (facts: CallFacts | undefined) => {
       try {
         const limited = facts?.limited ?? ['internal'];
-        this.#options.emit(this.#record(ending, end_ms, facts), limited);
+        const record = this.#record(ending, end_ms, facts);
+        if (facts?.countJob && spentTokens(ending, record.status, facts)) {
+          // The record waits for the count, the client does not.
+          this.#options.count(facts.countJob, (counts) => this.#options.emit(withCounts(record, counts), limited));
+        } else this.#options.emit(record, limited);
       } catch (error) {
         this.#options.fault(error);
       }
@@ -177,7 +191,7 @@ export class CallTap {
       endMarkMissing: fullyRead && facts.streamed && this.#operation !== 'other' && !facts.reading.ended,
     });
     const error = describeError(ending, status, facts);
-    const usage = reading?.usage ?? null;
+    const usage = reading === undefined ? null : knownUsage(reading);
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
     const record: Omit<CallRecord, 'seq' | 'proxy_id'> = {
       v: RECORD_VERSION,
@@ -238,6 +252,29 @@ function describeError(ending: Ending, status: number, facts: CallFacts | undefi
   if (ending.kind === 'truncated')
     return { type: ending.timeout ? 'glassway_upstream_timeout' : 'glassway_upstream_reset', message: cleanMessage(ending.reason) };
   return status >= 400 ? { type: `http_${status}`, message: '' } : { type: '', message: '' };
+}
+
+/** A running count that had no last word is not the call's. */
+function knownUsage({ usage, usage_pending }: CallFacts['reading']): Usage | null {
+  if (usage === null || usage_pending !== 'output') return usage;
+  return { ...usage, output_tokens: null, reasoning_tokens: null, output_audio_tokens: null };
+}
+
+/**
+ * Whether the provider worked on the call, and how much of it went by: after a success's headers, but for an
+ * error that came in place of any content. A call that was given up before its headers may have cost
+ * something too; nothing that passed says how much.
+ */
+function spentTokens(ending: Ending, status: number, { error, contentSeen }: CallFacts): boolean {
+  return ending.kind !== 'gateway_error' && status >= 200 && status < 300 && (error === null || contentSeen);
+}
+
+/** The provider's own figures stay; only what it has not said is filled in. */
+function withCounts(record: UnnumberedRecord, counts: TokenCounts | undefined): UnnumberedRecord {
+  const input_tokens = record.input_tokens ?? counts?.input_tokens ?? null;
+  const output_tokens = record.output_tokens ?? counts?.output_tokens ?? null;
+  if (input_tokens === record.input_tokens && output_tokens === record.output_tokens) return record;
+  return { ...record, input_tokens, output_tokens, usage_source: 'estimated' };
 }
 
 type TokenColumns = Pick<ProxyColumns, keyof Usage>;

@@ -1,7 +1,7 @@
 /**
  * An incremental JSON parser (RFC 8259) for bodies too large to be held. Takes bytes cut anywhere and
  * gives what JSON.parse would, except that long strings are elided and arrays of many elements are cut
- * short. What it holds is bounded whatever comes; what is no JSON gives undefined. Never throws.
+ * short; given room for texts, long strings that look like text are held as far as it reaches. What it holds is bounded whatever comes; what is no JSON gives undefined. Never throws.
  */
 
 /** Longer strings become ELIDED: no fact that a row needs is as long. */
@@ -19,6 +19,11 @@ const STRING_BYTES_MAX_LATE = 256;
 export const DEPTH_MAX = 512;
 const NUMBER_BYTES_MAX = 1024;
 const KEY_BYTES_MAX = 512;
+
+/** Asked before more of a long text is held. */
+export interface TextRoom {
+  reserve(bytes: number): boolean;
+}
 
 type Container = Record<string, unknown> | unknown[];
 
@@ -47,15 +52,27 @@ export class JsonSkimmer {
   private stringsBytes = 0;
 
   // The string, number or literal being read.
-  private readonly text = Buffer.allocUnsafe(STRING_BYTES_MAX);
+  private readonly short = Buffer.allocUnsafe(STRING_BYTES_MAX);
+  private text = this.short;
   private textLength = 0;
   private textTooLong = false;
+  /** All of its bytes, held or not. */
+  private textBytes = 0;
   private stringIsKey = false;
   private stringEscaped = false;
   /** Inside an escape: 1 after the backslash, 2 to 5 when hexadecimal digits of \u are due. */
   private escapeLeft = 0;
   private literal = '';
   private numberHeld = false;
+
+  /** Bytes of strings that were not held, those aside that are no text (base64), and numbers that were not. */
+  droppedTextBytes = 0;
+  droppedNumbers = 0;
+  private readonly room: TextRoom | undefined;
+
+  constructor(room?: TextRoom) {
+    this.room = room;
+  }
 
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -129,6 +146,7 @@ export class JsonSkimmer {
       this.textLength = 1;
       this.state = 'literal';
     } else if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      this.text = this.short;
       this.text[0] = byte;
       this.textLength = 1;
       this.numberHeld = this.held;
@@ -144,6 +162,8 @@ export class JsonSkimmer {
   private startString(isKey: boolean): void {
     this.textLength = 0;
     this.textTooLong = false;
+    this.textBytes = 0;
+    this.text = this.short;
     this.stringIsKey = isKey;
     this.stringEscaped = false;
     this.escapeLeft = 0;
@@ -248,13 +268,31 @@ export class JsonSkimmer {
   }
 
   private keepText(chunk: Uint8Array, start: number, end: number): void {
+    this.textBytes += end - start;
     if (this.textTooLong || start === end) return;
-    if (this.textLength + end - start > STRING_BYTES_MAX) {
+    const needed = this.textLength + end - start;
+    if (needed > this.text.length && !this.growText(needed, chunk.subarray(start, end))) {
       this.textTooLong = true;
+      // As much as fits: its beginning says what the string is.
+      const rest = chunk.subarray(start, start + this.text.length - this.textLength);
+      this.text.set(rest, this.textLength);
+      this.textLength += rest.length;
       return;
     }
     this.text.set(chunk.subarray(start, end), this.textLength);
-    this.textLength += end - start;
+    this.textLength = needed;
+  }
+
+  /** A long string is held only where its text is wanted and it is text: images in base64 are most of what is long. */
+  private growText(needed: number, next: Uint8Array): boolean {
+    if (this.room === undefined || this.state !== 'string' || this.stringIsKey || !this.held) return false;
+    if (this.text === this.short && looksLikeBase64(this.textLength > 0 ? this.text.subarray(0, this.textLength) : next)) return false;
+    const grown = Math.max(needed, 2 * this.text.length);
+    if (!this.room.reserve(grown - this.text.length)) return false;
+    const larger = Buffer.allocUnsafe(grown);
+    this.text.copy(larger, 0, 0, this.textLength);
+    this.text = larger;
+    return true;
   }
 
   private closeString(): void {
@@ -266,18 +304,45 @@ export class JsonSkimmer {
       return;
     }
     if (!this.held) {
+      this.dropText(this.textBytes);
       this.afterValue();
       return;
     }
+    // A long text has its own room; its beginning stays where that was too small for the whole.
+    if (this.text !== this.short) {
+      this.dropText(this.textBytes - this.textLength);
+      this.hold(this.textTooLong ? this.takeCutText() : this.takeText());
+      return;
+    }
     const bytesMax = this.stringsBytes > STRINGS_BYTES_SOFT_MAX ? STRING_BYTES_MAX_LATE : STRING_BYTES_MAX;
-    const value = this.textTooLong || this.textLength > bytesMax ? ELIDED : this.takeText();
+    const value = this.textTooLong || this.textLength > bytesMax ? this.dropText(this.textBytes) : this.takeText();
     this.stringsBytes += value.length;
     this.hold(value);
+  }
+
+  /** Measures text that is not held. What stands in its place: nothing where texts are measured, for then it is not missed. */
+  private dropText(bytes: number): string {
+    if (this.room === undefined || looksLikeBase64(this.text.subarray(0, this.textLength))) return ELIDED;
+    this.droppedTextBytes += bytes;
+    return '';
   }
 
   private takeText(): string {
     const raw = this.text.toString('utf8', 0, this.textLength);
     return this.stringEscaped ? (JSON.parse(`"${raw}"`) as string) : raw;
+  }
+
+  /** As takeText; a cut may have gone through an escape or a character. */
+  private takeCutText(): string {
+    const raw = this.text.toString('utf8', 0, this.textLength);
+    if (!this.stringEscaped) return raw;
+    // No escape is longer than 12 characters: half of a surrogate pair counts for itself.
+    for (let end = raw.length; end > raw.length - 12 && end > 0; end -= 1) {
+      try {
+        return JSON.parse(`"${raw.slice(0, end)}"`) as string;
+      } catch {}
+    }
+    return '';
   }
 
   private readNumber(chunk: Uint8Array, from: number): number {
@@ -294,6 +359,7 @@ export class JsonSkimmer {
   private closeNumber(): void {
     // The millions of numbers that embeddings consist of are not worth a check of their form.
     if (!this.numberHeld) {
+      this.droppedNumbers += 1;
       this.afterValue();
       return;
     }
@@ -322,6 +388,15 @@ export class JsonSkimmer {
 const MARK = Buffer.from('\ufeff');
 const ONE_BYTE = new Uint8Array(1);
 const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
+
+const SAMPLE_BYTES = 512;
+const SPACE = 0x20;
+
+/** Long, ASCII, and without a space at its beginning: data, not text. Chinese has no spaces but is not ASCII. */
+function looksLikeBase64(text: Uint8Array): boolean {
+  const sample = text.subarray(0, SAMPLE_BYTES);
+  return sample.length === SAMPLE_BYTES && sample.every((byte) => byte < 0x80 && byte > SPACE);
+}
 
 function isHexDigit(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);

@@ -3,7 +3,7 @@
  * as JSON.parse would; a larger one is skimmed as it comes (json-skimmer.ts), so that neither memory
  * nor the event loop pays for images and embeddings. Gives undefined for what is no JSON; never throws.
  */
-import { JsonSkimmer } from './json-skimmer.ts';
+import { JsonSkimmer, type TextRoom } from './json-skimmer.ts';
 
 export const JSON_WHOLE_BYTES_MAX = 64 * 1024;
 
@@ -22,6 +22,17 @@ export class JsonReader {
   private pieces: Buffer[] = [];
   private bytes = 0;
   private skimmer: JsonSkimmer | undefined;
+  private readonly room: TextRoom | undefined;
+
+  /** `room`: for long texts of a body that is skimmed. */
+  constructor(room?: TextRoom) {
+    this.room = room;
+  }
+
+  /** What the skimming left out. */
+  get dropped(): { readonly textBytes: number; readonly numbers: number } {
+    return { textBytes: this.skimmer?.droppedTextBytes ?? 0, numbers: this.skimmer?.droppedNumbers ?? 0 };
+  }
 
   push(chunk: Uint8Array): void {
     if (this.skimmer) {
@@ -33,7 +44,7 @@ export class JsonReader {
       this.pieces.push(Buffer.from(chunk));
       return;
     }
-    this.skimmer = new JsonSkimmer();
+    this.skimmer = new JsonSkimmer(this.room);
     this.skimmer.push(Buffer.concat(this.pieces));
     this.skimmer.push(chunk);
     this.pieces = [];

@@ -69,6 +69,7 @@ export function foldMessage(reading: Reading, event: StreamEvent): ContentKind |
   switch (text(data['type']) || event.event) {
     case 'message_start':
       readMessage(data['message'], reading);
+      reading.usage_pending = 'output';
       return undefined;
     case 'content_block_start':
       return blockContent(fields(data['content_block']));
@@ -77,6 +78,7 @@ export function foldMessage(reading: Reading, event: StreamEvent): ContentKind |
     case 'message_delta':
       setText(reading, 'finish_reason', fields(data['delta'])['stop_reason']);
       readUsage(reading, data['usage']);
+      if (count(fields(data['usage'])['output_tokens']) !== null) reading.usage_pending = '';
       return undefined;
     case 'message_stop':
       reading.ended = true;
@@ -111,6 +113,14 @@ export const MESSAGES_READER = {
   response: readMessage,
   fold: foldMessage,
   matters: messageMatters,
+  texts: {
+    request: ['system', 'messages'],
+    schemas: ['tools'],
+    messages: 'messages',
+    elsewhere: ['container'],
+    response: ['content'],
+    event: ['content_block', 'delta'],
+  },
 } as const satisfies Partial<Endpoint>;
 
 export const MESSAGES_ENDPOINTS: readonly Endpoint[] = [
@@ -142,6 +152,7 @@ export const ANTHROPIC_LAST_ENDPOINTS: readonly Endpoint[] = [
       readCompletion(event.data, reading);
       return text(fields(event.data)['completion']) === '' ? undefined : 'answer';
     },
+    texts: { request: ['prompt'], response: ['completion'], event: ['completion'] },
   },
   plainEndpoint('GET', /\/models(?:\/[^/]+)?\/?$/, 'list_models'),
   plainEndpoint('POST', /\/files\/?$/, 'file_upload'),

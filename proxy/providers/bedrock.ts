@@ -8,7 +8,7 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { foldInvoked, readConverseUsage, readInvoked } from './bedrock-bodies.ts';
 import { OPENAI_ENDPOINTS, OPENAI_LAST_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import { count, decodeSegment, type Fields, fields, isFields, plainEndpoint, readErrorBody, setText, text } from './values.ts';
 
 /** AWS names its exceptions without a suffix in the stream and with one in the header. */
@@ -70,6 +70,23 @@ function readCountHeaders(header: HeaderLookup, reading: Reading): void {
   });
 }
 
+const CONVERSE_TEXTS: TextFields = {
+  request: ['system', 'messages'],
+  schemas: ['toolConfig'],
+  messages: 'messages',
+  response: ['output'],
+  event: ['delta', 'start'],
+};
+/** Of all makers: their names do not collide. */
+const INVOKE_TEXTS: TextFields = {
+  request: ['system', 'messages', 'prompt', 'inputText', 'message', 'preamble', 'chat_history', 'documents'],
+  schemas: ['tools', 'toolConfig'],
+  messages: 'messages',
+  response: ['content', 'choices', 'generation', 'outputs', 'results', 'generations', 'text', 'output', 'completion'],
+  event: ['content_block', 'delta', 'choices', 'generation', 'outputs', 'outputText', 'text', 'contentBlockStart', 'contentBlockDelta'],
+};
+const EMBEDDING_TEXTS: TextFields = { request: ['inputText', 'texts', 'input', 'prompt'], response: [], event: [] };
+
 const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'aws-event-stream',
   request: requestOf(false),
@@ -80,7 +97,7 @@ const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
 
 /** A model id may hold unescaped colons and, in an ARN, escaped or bare slashes (its length is 2,048 at most). */
 const on = (action: string, model = '.{1,2048}'): RegExp => new RegExp(`\\/model\\/(?<model>${model})\\/${action}\\/?$`);
-const converse = { framing: 'aws-event-stream', response: readConverse, fold: foldConverse } as const;
+const converse = { framing: 'aws-event-stream', response: readConverse, fold: foldConverse, texts: CONVERSE_TEXTS } as const;
 const EMBEDDING_MODEL = '.{0,256}embed.{0,256}';
 const IMAGE_MODEL = '.{0,256}(?:titan-image|nova-canvas|stability\\.).{0,256}';
 
@@ -89,11 +106,11 @@ export const bedrock: Dialect = {
   endpoints: [
     { ...converse, request: requestOf(false), method: 'POST', path: on('converse'), operation: 'chat' },
     { ...converse, request: requestOf(true), method: 'POST', path: on('converse-stream'), operation: 'chat' },
-    { ...invoke, method: 'POST', path: on('invoke', EMBEDDING_MODEL), operation: 'embeddings' },
+    { ...invoke, texts: EMBEDDING_TEXTS, method: 'POST', path: on('invoke', EMBEDDING_MODEL), operation: 'embeddings' },
     { ...invoke, method: 'POST', path: on('invoke', IMAGE_MODEL), operation: 'image_generation' },
     { ...invoke, method: 'POST', path: on('invoke', '.{0,256}rerank.{0,256}'), operation: 'rerank' },
-    { ...invoke, method: 'POST', path: on('invoke'), operation: 'chat' },
-    { ...invoke, request: requestOf(true), method: 'POST', path: on('invoke-with-response-stream'), operation: 'chat' },
+    { ...invoke, texts: INVOKE_TEXTS, method: 'POST', path: on('invoke'), operation: 'chat' },
+    { ...invoke, texts: INVOKE_TEXTS, request: requestOf(true), method: 'POST', path: on('invoke-with-response-stream'), operation: 'chat' },
     { ...plainEndpoint('POST', on('count-tokens'), 'count_tokens'), request: requestOf(false) },
     // Bedrock's OpenAI-compatible paths, on this host and on bedrock-mantle's.
     ...OPENAI_ENDPOINTS,

@@ -6,7 +6,7 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   endpointsOf,
@@ -79,8 +79,19 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
   return content['text'] === '' || data['text'] === '' ? undefined : 'answer';
 }
 
-const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = { framing: 'sse', request: requestFacts, response: readChat, fold };
-const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...chat, response: readInputOnly };
+const CHAT_TEXTS: TextFields = {
+  request: ['preamble', 'chat_history', 'message', 'messages', 'documents', 'tool_results', 'prompt'],
+  schemas: ['tools', 'response_format'],
+  messages: 'messages',
+  elsewhere: ['conversation_id'],
+  response: ['message', 'text', 'tool_calls'],
+  event: ['delta', 'text', 'tool_call_delta'],
+};
+const EMBEDDING_TEXTS: TextFields = { request: ['texts', 'inputs', 'images'], response: [], event: [] };
+
+const untold: Omit<Endpoint, 'method' | 'path' | 'operation'> = { framing: 'sse', request: requestFacts, response: readChat, fold };
+const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...untold, texts: CHAT_TEXTS };
+const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...untold, response: readInputOnly };
 
 export const cohere: Dialect = {
   name: 'cohere',
@@ -90,8 +101,8 @@ export const cohere: Dialect = {
       [/\/v1\/chat\/?$/, 'chat'],
       [/\/generate\/?$/, 'text_completion'],
     ]),
+    ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [[/\/v[12]\/embed\/?$/, 'embeddings']]),
     ...endpointsOf(inputOnly, [
-      [/\/v[12]\/embed\/?$/, 'embeddings'],
       [/\/v[12]\/rerank\/?$/, 'rerank'],
       [/\/v1\/classify\/?$/, 'classification'],
     ]),

@@ -7,7 +7,7 @@
 import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_READER } from './anthropic.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   decodeSegment,
@@ -125,11 +125,19 @@ function readPrediction(body: unknown, reading: Reading): void {
 }
 
 const nothing = (): undefined => undefined;
-const content: Reader = { framing: 'sse', request: requestUnary, response: readContent, fold: foldContent };
+const CONTENT_TEXTS: TextFields = {
+  request: ['systemInstruction', 'system_instruction', 'contents'],
+  schemas: ['tools'],
+  elsewhere: ['cachedContent', 'cached_content'],
+  response: ['candidates'],
+  event: ['candidates'],
+};
+const EMBEDDING_TEXTS: TextFields = { request: ['content', 'requests', 'instances', 'text'], response: [], event: [] };
+const content: Reader = { framing: 'sse', request: requestUnary, response: readContent, fold: foldContent, texts: CONTENT_TEXTS };
 const stream: Reader = { ...content, framing: 'json-array', request: requestStream };
-const embedding: Reader = { framing: 'sse', request: requestUnary, response: readEmbedding, fold: nothing };
+const embedding: Reader = { framing: 'sse', request: requestUnary, response: readEmbedding, fold: nothing, texts: EMBEDDING_TEXTS };
 const prediction: Reader = { ...embedding, response: readPrediction };
-const modelOnly: Reader = { ...embedding, response: nothing };
+const modelOnly: Reader = { framing: 'sse', request: requestUnary, response: nothing, fold: nothing };
 
 /** `models/…`, `tunedModels/…` and, on Vertex, `endpoints/…`. */
 const on = (verb: string, model = '[^/:]+'): RegExp => new RegExp(`\\/(?:models|tunedModels|endpoints)\\/(?<model>${model}):${verb}$`);
@@ -144,7 +152,7 @@ export const GEMINI_ENDPOINTS: readonly Endpoint[] = (
     [on('predict', '[^/:]{0,256}imagen[^/:]{0,256}'), 'image_generation', modelOnly],
     [on('predictLongRunning', '[^/:]{0,256}veo[^/:]{0,256}'), 'video_generation', modelOnly],
     [on('(?:batchGenerateContent|asyncBatchEmbedContent)'), 'batch', modelOnly],
-    [on('[A-Za-z]+'), 'other', content],
+    [on('[A-Za-z]+'), 'other', { ...modelOnly, response: readContent, fold: foldContent }],
   ] as const
 ).map(([path, operation, reader]) => ({ ...reader, method: 'POST', path, operation }));
 

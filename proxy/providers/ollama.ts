@@ -5,7 +5,7 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { openai } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   endpointsOf,
@@ -58,11 +58,22 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
   return text(message['thinking']) === '' ? undefined : 'reasoning';
 }
 
+const CHAT_TEXTS: TextFields = { request: ['messages'], schemas: ['tools', 'format'], messages: 'messages', response: ['message'], event: ['message'] };
+/** `context` is an earlier conversation as token ids. */
+const GENERATE_TEXTS: TextFields = {
+  request: ['system', 'prompt', 'suffix'],
+  elsewhere: ['context', 'images'],
+  response: ['response', 'thinking'],
+  event: ['response', 'thinking'],
+};
+const EMBEDDING_TEXTS: TextFields = { request: ['input', 'prompt'], response: [], event: [] };
+
 const generation: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'ndjson',
   request: requestStreaming,
   response: readGeneration,
   fold,
+  texts: CHAT_TEXTS,
 };
 
 export const ollama: Dialect = {
@@ -70,9 +81,9 @@ export const ollama: Dialect = {
   endpoints: [
     ...endpointsOf(generation, [
       [/\/api\/chat\/?$/, 'chat'],
-      [/\/api\/generate\/?$/, 'text_completion'],
     ]),
-    ...endpointsOf({ ...generation, request: requestFacts, response: readEmbedding }, [[/\/api\/embed(?:dings)?\/?$/, 'embeddings']]),
+    ...endpointsOf({ ...generation, texts: GENERATE_TEXTS }, [[/\/api\/generate\/?$/, 'text_completion']]),
+    ...endpointsOf({ ...generation, texts: EMBEDDING_TEXTS, request: requestFacts, response: readEmbedding }, [[/\/api\/embed(?:dings)?\/?$/, 'embeddings']]),
     plainEndpoint('GET', /\/api\/tags\/?$/, 'list_models'),
     ...openai.endpoints,
   ],

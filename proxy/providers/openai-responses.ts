@@ -4,7 +4,7 @@
  * https://platform.openai.com/docs/api-reference/responses
  */
 import { readOpenaiUsage } from './openai-usage.ts';
-import type { ContentKind, Endpoint, Reading, StreamEvent } from './provider.ts';
+import type { ContentKind, Endpoint, Reading, StreamEvent, TextFields } from './provider.ts';
 import { fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 const CONTENT_EVENTS: Readonly<Record<string, ContentKind>> = {
@@ -30,6 +30,8 @@ const END_EVENTS: ReadonlySet<string> = new Set([
   'response.cancelled',
   'response.done',
 ]);
+/** A background response is answered before it is worked on; its usage comes when it is asked for again. */
+const UNDONE: ReadonlySet<string> = new Set(['queued', 'in_progress']);
 const TELLING = /"(?:response|error)"|^\s*\[DONE\]/;
 
 function readResponse(body: unknown, reading: Reading): void {
@@ -39,6 +41,7 @@ function readResponse(body: unknown, reading: Reading): void {
   setText(reading, 'service_tier', response['service_tier']);
   readOpenaiUsage(reading, response['usage']);
   if (reading.usage_raw !== null && isFields(response['usage'])) reading.usage_raw = { ...response['usage'], ...toolUsage(response) };
+  reading.usage_pending = response['background'] === true && UNDONE.has(text(response['status'])) ? 'all' : '';
   if (isFields(response['error'])) reading.error = readErrorBody(response) ?? null;
 }
 
@@ -79,6 +82,15 @@ function itemContent(type: string): ContentKind | undefined {
   return type.endsWith('_call') ? 'answer' : undefined;
 }
 
+const TEXTS: TextFields = {
+  request: ['instructions', 'input'],
+  schemas: ['tools', 'text'],
+  messages: 'input',
+  elsewhere: ['previous_response_id', 'conversation', 'prompt'],
+  response: ['output'],
+  event: ['delta'],
+};
+
 export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
@@ -88,6 +100,7 @@ export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
     request: requestFacts,
     response: readResponse,
     fold,
+    texts: TEXTS,
     matters: (event, data) => event === 'error' || TELLING.test(data.toString('latin1')),
   },
   {

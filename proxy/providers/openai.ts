@@ -8,7 +8,7 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { RESPONSES_ENDPOINTS } from './openai-responses.ts';
 import { readInputOnlyUsage, readOpenaiUsage } from './openai-usage.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import { decodeSegment, endpointsOf, fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 /** Azure's deployment stands in the path; the body's model, where there is one, is more telling. */
@@ -111,15 +111,27 @@ function foldTyped(reading: Reading, event: StreamEvent): ContentKind | undefine
   return /\.(?:delta|partial_image)$/.test(type) ? 'answer' : chunkContent(event.data);
 }
 
+const CHAT_TEXTS: TextFields = {
+  request: ['messages'],
+  schemas: ['tools', 'functions', 'response_format'],
+  messages: 'messages',
+  response: ['choices'],
+  event: ['choices'],
+};
+const COMPLETION_TEXTS: TextFields = { request: ['prompt', 'suffix'], response: ['choices'], event: ['choices'] };
+const EMBEDDING_TEXTS: TextFields = { request: ['input', 'inputs'], response: [], event: [] };
+
 const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'sse',
   request: requestWithDeployment,
   response: readChat,
   fold: foldChat,
   matters: chunkMatters,
+  texts: CHAT_TEXTS,
 };
+const { texts: _ofChat, ...untold } = chat;
 const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
-  ...chat,
+  ...untold,
   response(body, reading) {
     readCommon(body, reading);
     readInputOnlyUsage(reading, fields(body)['usage']);
@@ -142,9 +154,9 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
     [under('agents\\/completions'), 'chat'],
   ]),
   ...RESPONSES_ENDPOINTS,
-  ...endpointsOf(chat, [[under('completions'), 'text_completion']]),
+  ...endpointsOf({ ...chat, texts: COMPLETION_TEXTS }, [[under('completions'), 'text_completion']]),
+  ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [[under('(?:contextualized|multimodal)?embeddings'), 'embeddings']]),
   ...endpointsOf(inputOnly, [
-    [under('(?:contextualized|multimodal)?embeddings'), 'embeddings'],
     [under('rerank'), 'rerank'],
     [under('(?:chat\\/)?moderations'), 'moderation'],
   ]),

@@ -48,12 +48,17 @@ export interface Reading {
   cost_usd: number | null;
   /** An error inside a 200: a stream's error event, a failed response object. */
   error: ProviderError | null;
+  /**
+   * What `usage` does not yet say: `output`, its output count is a running figure (Anthropic's message_start);
+   * `all`, the work itself is still to be done (a background response).
+   */
+  usage_pending: '' | 'output' | 'all';
   /** A stream's own end mark was seen: `[DONE]`, `message_stop`, `response.completed`, a finish reason where there is no mark. */
   ended: boolean;
 }
 
 export function emptyReading(): Reading {
-  return { model: '', finish_reason: '', service_tier: '', usage: null, usage_raw: null, cost_usd: null, error: null, ended: false };
+  return { model: '', finish_reason: '', service_tier: '', usage: null, usage_raw: null, cost_usd: null, error: null, usage_pending: '', ended: false };
 }
 
 /** One event of a stream, its framing taken off. */
@@ -71,6 +76,21 @@ export type StreamFraming = 'sse' | 'json-array' | 'ndjson' | 'aws-event-stream'
 
 /** Looks up a response header by its lower-case name; '' when it is not there. */
 export type HeaderLookup = (name: string) => string;
+
+/** Where the text is that costs tokens, by the names of a body's own fields; for counts that the provider does not give. */
+export interface TextFields {
+  readonly request: readonly string[];
+  /** Request fields that the model reads as JSON: tools, schemas. */
+  readonly schemas?: readonly string[];
+  /** The list of messages, each of which costs a few tokens more than its text. */
+  readonly messages?: string;
+  /** Request fields that stand for input which is not in the request: then its size is not known. */
+  readonly elsewhere?: readonly string[];
+  /** Fields of a whole answer; none: there is no output (embeddings). */
+  readonly response: readonly string[];
+  /** Fields of a stream's event. */
+  readonly event: readonly string[];
+}
 
 /** One endpoint of a wire format. */
 export interface Endpoint {
@@ -93,6 +113,8 @@ export interface Endpoint {
    * undecoded data, to spare the parsing of content. May say yes too often, never no wrongly. Missing: always.
    */
   matters?(event: string, data: Buffer): boolean;
+  /** Missing: nothing is ever counted here in the provider's place. */
+  readonly texts?: TextFields;
   /** Reads what the response says in its headers. Called before `response` or `fold`. */
   headers?(header: HeaderLookup, reading: Reading): void;
 }
