@@ -33,6 +33,8 @@ const Project = z.strictObject({
     .enum(CAPTURE_MODES)
     .refine((mode) => mode !== 'redacted', 'metadata or full; redaction is not in this release')
     .default('metadata'),
+  /** `inject`: streams that would not say their usage are asked for it, and the caller is spared the answer. */
+  usage: z.enum(['observe', 'inject']).default('observe'),
 });
 
 const Schema = z.strictObject({

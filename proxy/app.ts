@@ -69,6 +69,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
   const openTap = createTapFactory(options, estimator);
 
+  const injects = (project: string): boolean => Object.hasOwn(settings.projects, project) && settings.projects[project]?.usage === 'inject';
+
   function handleCall(req: IncomingMessage, res: ServerResponse): void {
     let dialect = dialectOfPath(req.url ?? '', options.upstreams);
     let requestId = '';
@@ -80,7 +82,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       const tap = openTap(identity, routed, req);
       metrics.callsInFlight.inc();
       res.on('close', () => metrics.callsInFlight.dec());
-      forward(req, res, routed, requestId, tap, { dispatcher, requestBufferBytes: settings.limits.requestBufferBytes });
+      forward(req, res, routed, requestId, tap, { dispatcher, requestBufferBytes: settings.limits.requestBufferBytes, askUsage: tap.usageOnRequest && injects(identity.project) });
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);

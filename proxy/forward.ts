@@ -1,11 +1,13 @@
 /**
  * Carries one call to the provider and its answer back: every byte, header and status as it came, chunk by
  * chunk, with backpressure both ways, the tap beside it. Takes a routed call; never retries, never follows
- * redirects, never decodes what it passes on.
+ * redirects, never decodes what it passes on, but for streams whose usage it was told to ask for (inject/).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
+import { askForUsage, mayAsk, withLength } from './inject/ask-usage.ts';
+import { createStripping, type Stripping } from './inject/recode.ts';
 import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
@@ -16,6 +18,8 @@ export interface ForwardOptions {
   readonly dispatcher: Dispatcher;
   /** Request bodies with a Content-Length up to this are sent in one piece. */
   readonly requestBufferBytes: number;
+  /** Ask for a stream's usage where the caller does not, and keep it from the caller. */
+  readonly askUsage: boolean;
 }
 
 export function forward(
@@ -26,7 +30,7 @@ export function forward(
   tap: CallTap,
   options: ForwardOptions,
 ): void {
-  const exchange = new Exchange(req, res, route, requestId, tap, options.dispatcher);
+  const exchange = new Exchange(req, res, route, requestId, tap, options);
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] !== undefined || Number(length) > options.requestBufferBytes) exchange.stream();
   else if (length === undefined || length === '0') exchange.dispatch(null);
@@ -41,19 +45,23 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #requestId: string;
   readonly #tap: CallTap;
   readonly #dispatcher: Dispatcher;
+  readonly #askUsage: boolean;
+  #usageAsked = false;
+  #stripping: Stripping | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #clientGone = false;
   #finished = false;
   #drainWatched = false;
   #bodyStarted = false;
 
-  constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, dispatcher: Dispatcher) {
+  constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions) {
     this.#req = req;
     this.#res = res;
     this.#route = route;
     this.#requestId = requestId;
     this.#tap = tap;
-    this.#dispatcher = dispatcher;
+    this.#dispatcher = options.dispatcher;
+    this.#askUsage = options.askUsage;
     res.sendDate = false; // the provider's Date passes; none of ours is added
     res.on('close', () => this.#onClientClose());
   }
@@ -67,9 +75,15 @@ class Exchange implements Dispatcher.DispatchHandler {
     });
     this.#req.on('end', () => {
       this.#tap.requestEnd();
-      this.dispatch(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      this.dispatch(this.#withUsageAsked(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     });
     this.#req.on('error', () => {}); // a client that goes away while it sends: `close` tells
+  }
+
+  #withUsageAsked(body: Buffer): Buffer {
+    const changed = this.#askUsage && mayAsk(this.#req.rawHeaders) ? askForUsage(body) : undefined;
+    this.#usageAsked = changed !== undefined;
+    return changed ?? body;
   }
 
   /** Sends the body on as it comes: large or of unknown length. */
@@ -94,7 +108,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
     if (this.#clientGone) return;
     if (body === null) this.#tap.requestEnd();
-    const headers = requestHeaders(this.#req.rawHeaders);
+    const passed = requestHeaders(this.#req.rawHeaders);
+    const headers = this.#usageAsked && Buffer.isBuffer(body) ? withLength(passed, body.length) : passed;
     // undici takes any async iterable (its types name Readable only)
     const options = {
       origin: this.#route.origin,
@@ -117,6 +132,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#res.headersSent) return;
     const headers = responseHeaders(controller.rawHeaders as (Buffer | string)[]);
     this.#tap.responseHeaders(status, headers);
+    if (this.#usageAsked) this.#startStripping(status, headers);
     if (!this.#canCarryTrailers(status, headers)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
     this.#res.writeHead(status, reasonPhrase(statusMessage ?? ''), headers);
@@ -131,15 +147,30 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#stripping) this.#stripping.write(chunk);
+    else this.#write(chunk, controller);
+    this.#tap.responseData(chunk);
+  }
+
+  #startStripping(status: number, headers: string[]): void {
+    if (status >= 300 || !/^\s*text\/event-stream/i.test(rawHeader(headers, 'content-type'))) return;
+    this.#stripping = createStripping({
+      contentEncoding: rawHeader(headers, 'content-encoding'),
+      onData: (chunk) => this.#write(chunk, this.#controller),
+      onFault: (error) => this.#controller?.abort(error),
+    });
+    if (this.#stripping) dropHeader(headers, 'content-length');
+  }
+
+  #write(chunk: Buffer, controller: Dispatcher.DispatchController | undefined): void {
     this.#bodyStarted = true;
     if (!this.#res.write(chunk)) {
-      controller.pause();
+      controller?.pause();
       if (!this.#drainWatched) {
         this.#drainWatched = true;
         this.#res.on('drain', () => this.#controller?.resume());
       }
     }
-    this.#tap.responseData(chunk);
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -147,7 +178,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
     if (trailers.length > 0) this.#addTrailers(trailers);
     // The record is made before the client can see the end, so that no answered call is without one.
-    this.#tap.end({ kind: 'complete' }, () => this.#res.end());
+    const end = (): void => this.#tap.end({ kind: 'complete' }, () => this.#res.end());
+    if (this.#stripping) this.#stripping.end(true, end);
+    else end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
@@ -161,7 +194,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
     // The client must see that the answer broke off: what is written goes out, then the connection ends without an end mark.
-    this.#res.socket?.destroySoon();
+    const cut = (): void => this.#res.socket?.destroySoon();
+    if (this.#stripping) this.#stripping.end(false, cut);
+    else cut();
   }
 
   #onClientClose(): void {

@@ -43,6 +43,7 @@ export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) =
 export class CallTap {
   readonly #options: TapOptions;
   readonly #operation: string;
+  readonly #usageOnRequest: boolean;
   readonly #extraction: Extraction;
   readonly #capture: BodyCapture | undefined;
   readonly #startedAt: string = wallClockText();
@@ -67,6 +68,7 @@ export class CallTap {
     const { route, method } = options;
     const found = findEndpoint(route.upstream, method, route.endpointPath);
     this.#operation = found?.endpoint.operation ?? 'other';
+    this.#usageOnRequest = found?.endpoint.usageOnRequest === true && route.upstream.saysUsage !== true;
     this.#extraction = createExtraction({
       endpoint: found?.endpoint,
       match: found?.match ?? null,
@@ -81,6 +83,11 @@ export class CallTap {
     this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
     const headers = options.requestHeaders;
     this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
+  }
+
+  /** The endpoint's streams say their usage only when asked to. */
+  get usageOnRequest(): boolean {
+    return this.#usageOnRequest;
   }
 
   requestData(chunk: Uint8Array): void {

@@ -113,6 +113,8 @@ export interface Endpoint {
    * undecoded data, to spare the parsing of content. May say yes too often, never no wrongly. Missing: always.
    */
   matters?(event: string, data: Buffer): boolean;
+  /** Its streams say their usage when `stream_options.include_usage` asks for it. */
+  readonly usageOnRequest?: true;
   /** Missing: nothing is ever counted here in the provider's place. */
   readonly texts?: TextFields;
   /** Reads what the response says in its headers. Called before `response` or `fold`. */
@@ -143,6 +145,8 @@ export interface Upstream {
    */
   readonly exceptions?: Readonly<Record<string, string>>;
   readonly dialect: Dialect;
+  /** Its streams say their usage unasked, whatever the dialect's custom. */
+  readonly saysUsage?: true;
   /** OpenTelemetry `gen_ai.provider.name`, else the upstream's name. */
   readonly provider: string;
 }
