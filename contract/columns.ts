@@ -10,6 +10,8 @@ export interface Column {
   readonly type: string;
   readonly from: 'proxy' | 'ingest';
   readonly description: string;
+  /** The record's version that first has it, 1 where it is not said. Older records are read as if it were empty. */
+  readonly since?: number;
 }
 
 export const CALL_COLUMNS = [
@@ -83,6 +85,13 @@ export const CALL_COLUMNS = [
   { name: 'proxy_id', type: 'LowCardinality(String)', from: 'proxy', description: 'which proxy process carried the call' },
   { name: 'seq', type: 'UInt64', from: 'proxy', description: 'its number at that proxy, from 1 without gaps: what makes loss visible' },
   { name: 'ingested_at', type: "DateTime64(3, 'UTC')", from: 'ingest', description: 'when ingest wrote the row, UTC' },
+  {
+    name: 'rate_limits',
+    type: 'Map(LowCardinality(String), Float64)',
+    from: 'proxy',
+    since: 2,
+    description: "the provider's rate-limit headers as numbers: `limit_…`, `remaining_…`, `reset_…_s`, `retry_after_s`",
+  },
 ] as const satisfies readonly Column[];
 
 export type CallColumn = (typeof CALL_COLUMNS)[number];

@@ -14,9 +14,11 @@ type ValueOf<Type extends string> = Type extends `Nullable(${infer Inner})`
       ? boolean
       : Type extends `UInt${string}` | `Float${string}`
         ? number
-        : Type extends `Map(${string}`
-          ? Record<string, string>
-          : string;
+        : Type extends `Map(${string}, Float64)`
+          ? Record<string, number>
+          : Type extends `Map(${string}`
+            ? Record<string, string>
+            : string;
 
 type ColumnsFrom<Side extends 'proxy' | 'ingest'> = {
   [C in Extract<CallColumn, { from: Side }> as C['name']]: ValueOf<C['type']>;
@@ -37,7 +39,7 @@ export interface CapturedBodies {
 }
 
 /** The version of the record's shape; ingest accepts this one and older ones. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
 
 export interface CallRecord extends ProxyColumns {
   /** RECORD_VERSION of the proxy that wrote it. */
@@ -77,6 +79,8 @@ type Check = (value: unknown) => string | undefined;
 const PROXY_CHECKS: readonly (readonly [string, Check])[] = CALL_COLUMNS.filter((column) => column.from === 'proxy').map(
   (column) => [column.name, checkFor(column)] as const,
 );
+/** Columns, all of them maps, that older records do not have. */
+const LATER_MAPS = CALL_COLUMNS.flatMap((column) => ('since' in column ? [column] : []));
 const KNOWN_KEYS: ReadonlySet<string> = new Set([...PROXY_CHECKS.map(([name]) => name), 'v', 'provider_cost_usd', 'bodies']);
 
 /**
@@ -88,9 +92,11 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
   const version = value['v'];
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > RECORD_VERSION)
     return { reason: `v: ${show(version)}, want an integer from 1 to ${RECORD_VERSION}` };
+  const fields: Record<string, unknown> =
+    version === RECORD_VERSION ? value : { ...Object.fromEntries(LATER_MAPS.filter(({ since }) => version < since).map(({ name }) => [name, {}])), ...value };
   for (const [name, check] of PROXY_CHECKS) {
-    const fault = check(value[name]);
-    if (fault !== undefined) return { reason: `${name}: ${show(value[name])}, want ${fault}` };
+    const fault = check(fields[name]);
+    if (fault !== undefined) return { reason: `${name}: ${show(fields[name])}, want ${fault}` };
   }
   const cost = value['provider_cost_usd'];
   if (cost !== undefined && !(typeof cost === 'number' && Number.isFinite(cost) && cost >= 0))
@@ -100,7 +106,7 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
     return { reason: 'bodies: want { capture: redacted | full, request: string, response: string }' };
   for (const key of Object.keys(value))
     if (!KNOWN_KEYS.has(key)) return { reason: `${show(key)}: no such field in a record of version ${version}` };
-  return { record: value as unknown as CallRecord };
+  return { record: fields as unknown as CallRecord };
 }
 
 function checkFor(column: CallColumn): Check {
@@ -113,6 +119,7 @@ function checkFor(column: CallColumn): Check {
   if (type.includes('Float32'))
     return (v) => (v === null || (typeof v === 'number' && Number.isFinite(v) && v >= 0) ? undefined : 'milliseconds ≥ 0, or null');
   if (type === 'Bool') return (v) => (typeof v === 'boolean' ? undefined : 'true or false');
+  if (type.startsWith('Map') && type.endsWith('Float64)')) return (v) => (isNumberMap(v) ? undefined : 'an object of numbers ≥ 0');
   if (type.startsWith('Map')) return (v) => (isStringMap(v) ? undefined : 'an object of strings');
   return (v) => (typeof v === 'string' && v.length <= STRING_CHARS_MAX ? undefined : `a string of at most ${STRING_CHARS_MAX} characters`);
 }
@@ -128,6 +135,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isStringMap(value: unknown): value is Record<string, string> {
   return isObject(value) && Object.values(value).every((v) => typeof v === 'string');
+}
+
+function isNumberMap(value: unknown): value is Record<string, number> {
+  return isObject(value) && Object.values(value).every((v) => typeof v === 'number' && Number.isFinite(v) && v >= 0);
 }
 
 function isBodies(value: unknown): value is CapturedBodies {

@@ -15,6 +15,7 @@ import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
+import { readRateLimits } from './rate-limits.ts';
 import type { Route } from './route.ts';
 
 export interface TapOptions {
@@ -62,6 +63,7 @@ export class CallTap {
   #responseBytes = 0;
   #status = 0;
   #responseEncoding = '';
+  #responseHeaders: readonly string[] = [];
 
   constructor(options: TapOptions) {
     this.#options = options;
@@ -112,6 +114,7 @@ export class CallTap {
   responseHeaders(status: number, raw: readonly string[]): void {
     this.#headers_ms = monotonicMs();
     this.#status = status;
+    this.#responseHeaders = raw;
     this.#responseEncoding = rawHeader(raw, 'content-encoding');
     this.#watch(() =>
       this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name)),
@@ -237,6 +240,7 @@ export class CallTap {
       tags: identity.tags,
       key_fingerprint: identity.key_fingerprint,
       sdk: identity.sdk,
+      rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
     if (this.#capture)

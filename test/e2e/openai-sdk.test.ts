@@ -51,6 +51,7 @@ test('a plain chat completion: the SDK and the row agree on model, tokens and fi
     usage_source: 'provider',
     cost_source: 'catalogue',
     sdk: expect.stringMatching(/^OpenAI\/JS/),
+    rate_limits: expect.objectContaining({ limit_requests: 10_000, reset_requests_s: 0.006, reset_tokens_s: 0 }),
   });
 });
 

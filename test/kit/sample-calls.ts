@@ -55,6 +55,7 @@ export function sampleCall(overrides: Partial<CallRow> = {}): CallRow {
     span_id: '',
     parent_span_id: '',
     tags: {},
+    rate_limits: {},
     key_fingerprint: '',
     sdk: '',
     proxy_id: 'proxy-a',

@@ -28,6 +28,7 @@ const SAMPLE: Record<string, unknown> = {
   request_bytes: 2048,
   response_bytes: 1024,
   tags: { team: 'pay' },
+  rate_limits: {},
   proxy_id: 'proxy-1',
   seq: 1,
 };
