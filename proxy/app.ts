@@ -25,7 +25,7 @@ import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
 import { dialectOfPath, rawErrorResponse, sendError } from './respond.ts';
 import { createRouter } from './route.ts';
-import { CallTap, type OpenTap } from './tap.ts';
+import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
 /** Longer than clients keep idle connections, so that none meets a connection that we are just closing. */
@@ -67,7 +67,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream);
   const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
-  const openTap = createTapFactory(options, estimator);
+  const taps = createTapFactory(options, estimator);
 
   const injects = (project: string): boolean => Object.hasOwn(settings.projects, project) && settings.projects[project]?.usage === 'inject';
 
@@ -79,7 +79,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       dialect = routed.upstream.dialect;
       const identity = identify(req.rawHeaders, routed.query);
       requestId = identity.request_id;
-      const tap = openTap(identity, routed, req);
+      const tap = taps.open(identity, routed, req);
       metrics.callsInFlight.inc();
       res.on('close', () => metrics.callsInFlight.dec());
       forward(req, res, routed, requestId, tap, { dispatcher, requestBufferBytes: settings.limits.requestBufferBytes, askUsage: tap.usageOnRequest && injects(identity.project) });
@@ -108,7 +108,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     },
     app,
   );
-  server.on('upgrade', createUpgradeHandler({ identify, route, openTap, log, upstreams: options.upstreams }));
+  server.on('upgrade', createUpgradeHandler({ identify, route, openTap: taps.open, log, upstreams: options.upstreams, realtime: taps }));
   server.on('clientError', answerMalformed);
   // Node counts a connection among its own no longer once it is upgraded.
   const upgraded = new Set<Duplex>();
@@ -129,8 +129,15 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   };
 }
 
+interface TapFactory {
+  readonly open: OpenTap;
+  readonly emit: TapOptions['emit'];
+  readonly limited: (reason: string) => void;
+  readonly fault: TapOptions['fault'];
+}
+
 /** Taps whose records go to the journal, with what the project captures. */
-function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator): OpenTap {
+function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator): TapFactory {
   const heldBytes = new HeldBytes();
   const emit = (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => {
     metrics.calls.inc({ outcome: record.outcome });
@@ -140,7 +147,7 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
   const captureOf = (project: string): CaptureMode =>
     (Object.hasOwn(settings.projects, project) ? settings.projects[project]?.capture : undefined) ?? 'metadata';
-  return (identity, route, req) =>
+  const open: OpenTap = (identity, route, req) =>
     new CallTap({
       identity,
       route,
@@ -154,6 +161,7 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
       emit,
       fault,
     });
+  return { open, emit, limited: (reason) => metrics.tapLimited.inc({ reason }), fault };
 }
 
 /**

@@ -76,7 +76,8 @@ export class ResponseReader {
     this.status = status;
     this.header = header;
     this.isHtml = /^\s*text\/html/i.test(contentType);
-    if (UNREAD_TYPE.test(contentType)) return;
+    // What follows an upgrade is no HTTP body.
+    if (UNREAD_TYPE.test(contentType) || status === 101) return;
     const { endpoint } = this.options;
     if (status < 400 && !endpoint) return;
     if (status < 400) endpoint?.headers?.(header, this.reading);

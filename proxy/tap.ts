@@ -45,6 +45,7 @@ export class CallTap {
   readonly #options: TapOptions;
   readonly #operation: string;
   readonly #usageOnRequest: boolean;
+  readonly #realtimeModel: string | undefined;
   readonly #extraction: Extraction;
   readonly #capture: BodyCapture | undefined;
   readonly #startedAt: string = wallClockText();
@@ -71,6 +72,7 @@ export class CallTap {
     const found = findEndpoint(route.upstream, method, route.endpointPath);
     this.#operation = found?.endpoint.operation ?? 'other';
     this.#usageOnRequest = found?.endpoint.usageOnRequest === true && route.upstream.saysUsage !== true;
+    this.#realtimeModel = found?.endpoint.realtime ? found.endpoint.request(undefined, found.match, route.query).model : undefined;
     this.#extraction = createExtraction({
       endpoint: found?.endpoint,
       match: found?.match ?? null,
@@ -90,6 +92,11 @@ export class CallTap {
   /** The endpoint's streams say their usage only when asked to. */
   get usageOnRequest(): boolean {
     return this.#usageOnRequest;
+  }
+
+  /** The model asked for, on a connection whose responses are rows of their own; else undefined. */
+  get realtimeModel(): string | undefined {
+    return this.#realtimeModel;
   }
 
   requestData(chunk: Uint8Array): void {
@@ -303,7 +310,7 @@ const NO_TOKENS: TokenColumns = {
   tool_use_tokens: null,
 };
 
-function tokenColumns(usage: Usage | null): TokenColumns {
+export function tokenColumns(usage: Usage | null): TokenColumns {
   return usage ?? NO_TOKENS;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Upgraded connections (WebSockets: realtime APIs): routed and identified as any call, then carried byte for
- * byte by http-proxy-middleware. One record a connection, when it ends. Wired to the server's `upgrade` event,
+ * byte by http-proxy-middleware. One record a connection, when it ends, and one for each response of a realtime API. Wired to the server's `upgrade` event,
  * which Express never sees.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
@@ -12,9 +12,10 @@ import type { Log } from '../contract/log.ts';
 import type { UpstreamTable } from './config.ts';
 import { internalError } from './forward.ts';
 import { OWN_PREFIX, responseHeaders } from './headers.ts';
-import type { Identify } from './identify.ts';
+import type { Identify, Identity } from './identify.ts';
 import type { Ending } from './outcome.ts';
 import { dialectOfPath, rawErrorResponse } from './respond.ts';
+import { createRealtimeTap, type RealtimeOptions, type RealtimeTap } from './realtime.ts';
 import type { Route, RouteCall } from './route.ts';
 import type { CallTap, OpenTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
@@ -25,9 +26,12 @@ export interface UpgradeOptions {
   readonly openTap: OpenTap;
   readonly upstreams: UpstreamTable;
   readonly log: Log;
+  readonly realtime: Pick<RealtimeOptions, 'emit' | 'limited' | 'fault'>;
 }
 
 interface Connection {
+  readonly identity: Identity;
+  realtime?: RealtimeTap;
   readonly route: Route;
   readonly tap: CallTap;
   answered: boolean;
@@ -66,9 +70,13 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     };
     proxyReq.once('upgrade', (response: IncomingMessage, providerSocket: Socket) => {
       answered(response);
+      startRealtime(connection, response);
       // A listener starts the flow: only after the library has put back what came with the 101 and laid its pipes.
       process.nextTick(() => {
-        providerSocket.on('data', (chunk: Buffer) => tap.responseData(chunk));
+        providerSocket.on('data', (chunk: Buffer) => {
+          tap.responseData(chunk);
+          connection.realtime?.data(chunk);
+        });
         socket.on('data', (chunk: Buffer) => tap.requestData(chunk));
       });
       // Pipes pass on an end, but not that a side is gone.
@@ -84,9 +92,17 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     socket.once('close', () => finish(connection, connection.answered ? { kind: 'complete' } : { kind: 'client_abort' }));
   }
 
+  function startRealtime(connection: Connection, response: IncomingMessage): void {
+    const { identity, route, tap } = connection;
+    if (tap.realtimeModel === undefined) return;
+    const extensions = response.headers['sec-websocket-extensions'] ?? '';
+    connection.realtime = createRealtimeTap({ ...options.realtime, identity, route, requestModel: tap.realtimeModel, extensions });
+  }
+
   function finish(connection: Connection, ending: Ending): void {
     if (connection.ended) return;
     connection.ended = true;
+    connection.realtime?.end();
     connection.tap.end(ending);
   }
 
@@ -101,7 +117,7 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     try {
       const route = options.route(req.url ?? '', req.rawHeaders);
       const identity = options.identify(req.rawHeaders, route.query);
-      connections.set(req, { route, tap: options.openTap(identity, route, req), answered: false, ended: false });
+      connections.set(req, { identity, route, tap: options.openTap(identity, route, req), answered: false, ended: false });
       for (const name of Object.keys(req.headers))
         if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
       proxy.upgrade(req, socket as Socket, head);

@@ -171,7 +171,14 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
   ]),
 ];
 
+/** OpenAI names the model in the query, Azure the deployment: https://platform.openai.com/docs/guides/realtime-websocket */
+function requestRealtime(_body: unknown, _match: RegExpExecArray, query: string): RequestFacts {
+  const parameters = new URLSearchParams(query);
+  return { model: parameters.get('model') ?? parameters.get('deployment') ?? '', stream: true };
+}
+
 export const OPENAI_LAST_ENDPOINTS: readonly Endpoint[] = [
+  { ...plainEndpoint('GET', /\/realtime\/?$/, 'realtime_session'), request: requestRealtime, realtime: true },
   plainEndpoint('GET', /\/models(?:\/.+)?$/, 'list_models'),
   plainEndpoint('POST', /\/files\/?$/, 'file_upload'),
   plainEndpoint('POST', /\/batches\/?$/, 'batch'),

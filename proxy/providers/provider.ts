@@ -115,6 +115,8 @@ export interface Endpoint {
   matters?(event: string, data: Buffer): boolean;
   /** Its streams say their usage when `stream_options.include_usage` asks for it. */
   readonly usageOnRequest?: true;
+  /** A WebSocket over which responses come as events: each becomes a row of its own (realtime.ts). */
+  readonly realtime?: true;
   /** Missing: nothing is ever counted here in the provider's place. */
   readonly texts?: TextFields;
   /** Reads what the response says in its headers. Called before `response` or `fold`. */
