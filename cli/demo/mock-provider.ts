@@ -1,6 +1,6 @@
 /**
- * A pretend LLM provider: answers OpenAI's, Anthropic's and Gemini's APIs under /openai, /anthropic and /gemini
- * in their documented wire formats, with made-up words and believable sizes, latencies and failures.
+ * A pretend LLM provider: answers OpenAI's, Anthropic's, Gemini's, Mistral's, Groq's, Cohere's, Bedrock's and
+ * Ollama's APIs, each under its name (/openai, /anthropic, …) in their documented wire formats, with made-up words and believable sizes, latencies and failures.
  * The same seed and requests give the same answers. Any input gets an answer in the dialect's shape; memory
  * and connections are bounded, and what was sent is counted (`sent`). What it can be told to do: scenarios.ts.
  */
@@ -8,9 +8,13 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ANTHROPIC } from './anthropic.ts';
+import { BEDROCK } from './bedrock.ts';
+import { COHERE } from './cohere.ts';
 import { GEMINI } from './gemini.ts';
 import { findMockModel } from './models.ts';
+import { OLLAMA } from './ollama.ts';
 import { OPENAI } from './openai.ts';
+import { GROQ, MISTRAL } from './openai-vendors.ts';
 import { createRandom, type Random } from './random.ts';
 import { type Ask, type MockUsage, planReply } from './reply.ts';
 import { chooseScenario, SCENARIO_HEADER } from './scenarios.ts';
@@ -47,7 +51,7 @@ const KEEP_ALIVE_MS = 120_000;
 const REFUSAL_MS = 20;
 /** How many different requests are remembered, to answer a repeated one differently. */
 const REPEATS_MAX = 4_096;
-const DIALECTS: readonly MockDialect[] = [OPENAI, ANTHROPIC, GEMINI];
+const DIALECTS: readonly MockDialect[] = [OPENAI, ANTHROPIC, GEMINI, MISTRAL, GROQ, COHERE, BEDROCK, OLLAMA];
 
 interface Mock {
   readonly options: Required<MockOptions>;
@@ -245,6 +249,7 @@ function randomFor(mock: Mock, line: string, body: Buffer | undefined): Random {
 
 function hasCredential(request: IncomingMessage, dialect: MockDialect, query: URLSearchParams): boolean {
   const inQuery = dialect.credentialQuery === undefined ? null : query.get(dialect.credentialQuery);
+  if (dialect.credentialHeaders.length === 0) return true;
   return dialect.credentialHeaders.some((name) => headerText(request, name) !== '') || (inQuery ?? '') !== '';
 }
 

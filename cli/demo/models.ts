@@ -3,12 +3,15 @@
  * with. Figures are of the order that public latency comparisons show; nothing depends on them being exact.
  */
 
+/** The first part of a path to the mock. */
+export type MockDialectName = 'openai' | 'anthropic' | 'gemini' | 'mistral' | 'groq' | 'cohere' | 'bedrock' | 'ollama';
+
 export interface MockModel {
   /** What a request says. */
   readonly name: string;
   /** What the answer says. */
   readonly answersAs: string;
-  readonly dialect: 'openai' | 'anthropic' | 'gemini';
+  readonly dialect: MockDialectName;
   readonly ttft_ms: number;
   readonly tokens_per_second: number;
   readonly outputTokensMedian: number;

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { crc32, gzip } from 'node:zlib';
 import type { Ask, MockUsage, Reply } from './reply.ts';
 import type { Scenario } from './scenarios.ts';
 import type { CallEnd } from './totals.ts';
@@ -69,8 +69,7 @@ export async function sendStream(
   let usage: MockUsage | undefined;
   const gone = (): Sent => ({ end: 'client_gone', usage });
   if (!(await pause(sending, reply.ttft_ms * HEADERS_SHARE))) return gone();
-  const contentType = framing === 'json-array' ? 'application/json; charset=UTF-8' : 'text/event-stream; charset=utf-8';
-  response.writeHead(200, { ...sending.headers, 'content-type': contentType, 'cache-control': 'no-cache' });
+  response.writeHead(200, { ...sending.headers, 'content-type': CONTENT_TYPES[framing], 'cache-control': 'no-cache' });
   response.flushHeaders();
   let wait_ms = reply.ttft_ms * (1 - HEADERS_SHARE);
   let tokens = 0;
@@ -85,11 +84,11 @@ export async function sendStream(
     let text = writer.write(frame);
     if (pending !== undefined && tokens > breakAfterTokens(reply)) {
       if (pending === 'cut_stream' || pending === 'stall') {
-        return { end: await cut(sending, Buffer.from(text.slice(0, Math.floor(text.length / 2))), pending), usage };
+        return { end: await cut(sending, text.subarray(0, Math.floor(text.length / 2)), pending), usage };
       }
       if (pending === 'in_stream_error') {
         const failure = endpoint.streaming.failure(request, reply, frames);
-        text = failure.map((each, index) => (index === 0 ? writer.rewrite(each) : writer.write(each))).join('') + writer.end();
+        text = Buffer.concat([...failure.map((each, index) => (index === 0 ? writer.rewrite(each) : writer.write(each))), writer.end()]);
         response.end(text);
         return (await finished(sending)) ? { end: 'stream_error', usage } : gone();
       }
@@ -111,33 +110,73 @@ function breakAfterTokens(reply: Reply): number {
 }
 
 interface FrameWriter {
-  write(frame: Frame): string;
+  write(frame: Frame): Buffer;
   /** Writes `frame` in the place of the one written last. */
-  rewrite(frame: Frame): string;
-  end(): string;
+  rewrite(frame: Frame): Buffer;
+  end(): Buffer;
 }
 
+const CONTENT_TYPES: Readonly<Record<FrameFraming, string>> = {
+  sse: 'text/event-stream; charset=utf-8',
+  'sse-crlf': 'text/event-stream; charset=utf-8',
+  'named-sse': 'text/event-stream; charset=utf-8',
+  'json-array': 'application/json; charset=UTF-8',
+  ndjson: 'application/x-ndjson',
+  'aws-event-stream': 'application/vnd.amazon.eventstream',
+};
 /** Google ends its events' lines with CR LF, the others with LF; both are right (WHATWG HTML, section 9.2.5). */
 const LINE_END = { sse: '\n', 'named-sse': '\n', 'sse-crlf': '\r\n' } as const;
 
 function frameWriter(framing: FrameFraming): FrameWriter {
   const json = (frame: Frame): string => (typeof frame.data === 'string' ? frame.data : JSON.stringify(frame.data));
+  const same = (write: (frame: Frame) => Buffer): FrameWriter => ({ write, rewrite: write, end: () => Buffer.alloc(0) });
   if (framing === 'json-array') {
     let written = 0;
-    const element = (frame: Frame): string => (written === 1 ? '[' : ',\r\n') + json(frame);
+    const element = (frame: Frame): Buffer => Buffer.from((written === 1 ? '[' : ',\r\n') + json(frame));
     return {
       write: (frame) => {
         written += 1;
         return element(frame);
       },
       rewrite: element,
-      end: () => (written === 0 ? '[]' : '\n]'),
+      end: () => Buffer.from(written === 0 ? '[]' : '\n]'),
     };
   }
+  if (framing === 'ndjson') return same((frame) => Buffer.from(`${json(frame)}\n`));
+  if (framing === 'aws-event-stream') return same((frame) => awsMessage(frame.event ?? '', Buffer.from(json(frame))));
   const line = LINE_END[framing];
-  const event = (frame: Frame): string =>
-    `${framing === 'named-sse' && frame.event !== undefined ? `event: ${frame.event}${line}` : ''}data: ${json(frame)}${line}${line}`;
-  return { write: event, rewrite: event, end: () => '' };
+  return same((frame) => {
+    const name = framing === 'named-sse' && frame.event !== undefined ? `event: ${frame.event}${line}` : '';
+    return Buffer.from(`${name}data: ${json(frame)}${line}${line}`);
+  });
+}
+
+/** https://docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html: lengths and CRC, headers, payload, CRC. */
+function awsMessage(event: string, payload: Buffer): Buffer {
+  const kind = event.endsWith('Exception') ? 'exception' : 'event';
+  const headers = Buffer.concat(
+    [
+      [`:${kind}-type`, event],
+      [':content-type', 'application/json'],
+      [':message-type', kind],
+    ].map(([name = '', value = '']) =>
+      // 7: the value is a string.
+      Buffer.concat([
+        Buffer.from([name.length]),
+        Buffer.from(name),
+        Buffer.from([7, value.length >> 8, value.length & 0xff]),
+        Buffer.from(value),
+      ]),
+    ),
+  );
+  const message = Buffer.alloc(12 + headers.length + payload.length + 4);
+  message.writeUInt32BE(message.length, 0);
+  message.writeUInt32BE(headers.length, 4);
+  message.writeUInt32BE(crc32(message.subarray(0, 8)), 8);
+  headers.copy(message, 12);
+  payload.copy(message, 12 + headers.length);
+  message.writeUInt32BE(crc32(message.subarray(0, message.length - 4)), message.length - 4);
+  return message;
 }
 
 /** False when the client has gone meanwhile. */
@@ -147,7 +186,7 @@ async function pause(sending: Sending, wait_ms: number): Promise<boolean> {
   return !sending.closed.aborted;
 }
 
-async function write(sending: Sending, text: string): Promise<boolean> {
+async function write(sending: Sending, text: Uint8Array): Promise<boolean> {
   if (sending.closed.aborted) return false;
   if (!sending.response.write(text)) await once(sending.response, 'drain', { signal: sending.closed }).catch(ignoreAbort);
   return !sending.closed.aborted;

@@ -3,6 +3,7 @@
  * whole or as a stream's frames, and its error shapes. No I/O and no clock: mock-provider.ts sends the frames.
  */
 import type { OutgoingHttpHeaders } from 'node:http';
+import type { MockDialectName } from './models.ts';
 import type { Ask, MockUsage, Reply } from './reply.ts';
 
 export interface MockRequest {
@@ -34,8 +35,8 @@ export interface Whole {
   readonly usage: MockUsage | undefined;
 }
 
-/** `sse`, `sse-crlf`: data only; `named-sse`: with event names; `json-array`: one array, an element a frame. */
-export type FrameFraming = 'sse' | 'sse-crlf' | 'named-sse' | 'json-array';
+/** `sse`, `sse-crlf`: data only; `named-sse`: with event names; `json-array`: one array, an element a frame; `aws-event-stream`: binary, with event names. */
+export type FrameFraming = 'sse' | 'sse-crlf' | 'named-sse' | 'json-array' | 'ndjson' | 'aws-event-stream';
 
 export interface MockEndpoint {
   readonly method: string;
@@ -54,9 +55,9 @@ export interface MockEndpoint {
 }
 
 export interface MockDialect {
-  readonly name: 'openai' | 'anthropic' | 'gemini';
+  readonly name: MockDialectName;
   readonly endpoints: readonly MockEndpoint[];
-  /** Headers that carry the credential, lower case. */
+  /** Headers that carry the credential, lower case; none: nobody is asked for one. */
   readonly credentialHeaders: readonly string[];
   /** The query parameter that may carry it instead. */
   readonly credentialQuery?: string;
