@@ -93,7 +93,9 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > RECORD_VERSION)
     return { reason: `v: ${show(version)}, want an integer from 1 to ${RECORD_VERSION}` };
   const fields: Record<string, unknown> =
-    version === RECORD_VERSION ? value : { ...Object.fromEntries(LATER_MAPS.filter(({ since }) => version < since).map(({ name }) => [name, {}])), ...value };
+    version === RECORD_VERSION
+      ? value
+      : { ...Object.fromEntries(LATER_MAPS.filter(({ since }) => version < since).map(({ name }) => [name, {}])), ...value };
   for (const [name, check] of PROXY_CHECKS) {
     const fault = check(fields[name]);
     if (fault !== undefined) return { reason: `${name}: ${show(fields[name])}, want ${fault}` };

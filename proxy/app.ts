@@ -82,7 +82,11 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       const tap = taps.open(identity, routed, req);
       metrics.callsInFlight.inc();
       res.on('close', () => metrics.callsInFlight.dec());
-      forward(req, res, routed, requestId, tap, { dispatcher, requestBufferBytes: settings.limits.requestBufferBytes, askUsage: tap.usageOnRequest && injects(identity.project) });
+      forward(req, res, routed, requestId, tap, {
+        dispatcher,
+        requestBufferBytes: settings.limits.requestBufferBytes,
+        askUsage: tap.usageOnRequest && injects(identity.project),
+      });
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);

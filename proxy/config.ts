@@ -43,7 +43,14 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
     if (dialect && baseUrl !== undefined) {
       const exceptions = entry.baseUrl === undefined ? builtIn?.exceptions : undefined;
       const provider = entry.provider ?? builtIn?.provider ?? name;
-      table.set(name, { name, dialect, baseUrl: baseUrl.replace(/\/+$/, ''), provider, ...(exceptions && { exceptions }), ...(builtIn?.saysUsage && { saysUsage: true }) });
+      table.set(name, {
+        name,
+        dialect,
+        baseUrl: baseUrl.replace(/\/+$/, ''),
+        provider,
+        ...(exceptions && { exceptions }),
+        ...(builtIn?.saysUsage && { saysUsage: true }),
+      });
     }
   }
   if (!table.has(settings.defaultUpstream))

@@ -2,10 +2,11 @@
  * The request's side of the extraction: a JSON body or a form, coded or not, of which the endpoint reads
  * model and stream. Takes wire bytes, gives RequestFacts; holds little whatever the body's size.
  */
+
+import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import { Share } from './estimate/held-bytes.ts';
 import type { TextSample } from './estimate/job.ts';
 import { requestTexts } from './estimate/texts.ts';
-import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
 import { JsonReader } from './framing/json.ts';
 import { createMultipartReader, type MultipartReader } from './framing/multipart.ts';

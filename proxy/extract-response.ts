@@ -3,11 +3,11 @@
  * Decides from status, content type and first byte how to read; what a body means is the endpoint's.
  */
 import { cleanMessage } from './clean-message.ts';
+import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import { EventKeeper } from './estimate/event-sample.ts';
 import { Share } from './estimate/held-bytes.ts';
 import type { EventSample, TextSample } from './estimate/job.ts';
 import { answerTexts } from './estimate/texts.ts';
-import { type BodyDecoder, createBodyDecoder } from './decode.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
 import { MODEL_CHARS_MAX, UNREAD_TYPE } from './extract-request.ts';
 import { createAwsEventStreamDeframer } from './framing/aws-event-stream.ts';
@@ -138,7 +138,8 @@ export class ResponseReader {
   private startStream(framing: StreamFraming): void {
     this.streamed = true;
     const { endpoint, heldBytes } = this.options;
-    if (this.status < 400 && heldBytes && endpoint?.texts && endpoint.texts.event.length > 0) this.events = new EventKeeper(new Share(heldBytes));
+    if (this.status < 400 && heldBytes && endpoint?.texts && endpoint.texts.event.length > 0)
+      this.events = new EventKeeper(new Share(heldBytes));
     this.deframer = DEFRAMERS[framing]((frame) => this.fold(frame));
   }
 

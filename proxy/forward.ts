@@ -6,9 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
+import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import { askForUsage, mayAsk, withLength } from './inject/ask-usage.ts';
 import { createStripping, type Stripping } from './inject/recode.ts';
-import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
 import type { CallTap } from './tap.ts';

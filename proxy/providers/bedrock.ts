@@ -110,7 +110,14 @@ export const bedrock: Dialect = {
     { ...invoke, method: 'POST', path: on('invoke', IMAGE_MODEL), operation: 'image_generation' },
     { ...invoke, method: 'POST', path: on('invoke', '.{0,256}rerank.{0,256}'), operation: 'rerank' },
     { ...invoke, texts: INVOKE_TEXTS, method: 'POST', path: on('invoke'), operation: 'chat' },
-    { ...invoke, texts: INVOKE_TEXTS, request: requestOf(true), method: 'POST', path: on('invoke-with-response-stream'), operation: 'chat' },
+    {
+      ...invoke,
+      texts: INVOKE_TEXTS,
+      request: requestOf(true),
+      method: 'POST',
+      path: on('invoke-with-response-stream'),
+      operation: 'chat',
+    },
     { ...plainEndpoint('POST', on('count-tokens'), 'count_tokens'), request: requestOf(false) },
     // Bedrock's OpenAI-compatible paths, on this host and on bedrock-mantle's.
     ...OPENAI_ENDPOINTS,

@@ -58,7 +58,13 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
   return text(message['thinking']) === '' ? undefined : 'reasoning';
 }
 
-const CHAT_TEXTS: TextFields = { request: ['messages'], schemas: ['tools', 'format'], messages: 'messages', response: ['message'], event: ['message'] };
+const CHAT_TEXTS: TextFields = {
+  request: ['messages'],
+  schemas: ['tools', 'format'],
+  messages: 'messages',
+  response: ['message'],
+  event: ['message'],
+};
 /** `context` is an earlier conversation as token ids. */
 const GENERATE_TEXTS: TextFields = {
   request: ['system', 'prompt', 'suffix'],
@@ -79,11 +85,11 @@ const generation: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
 export const ollama: Dialect = {
   name: 'ollama',
   endpoints: [
-    ...endpointsOf(generation, [
-      [/\/api\/chat\/?$/, 'chat'],
-    ]),
+    ...endpointsOf(generation, [[/\/api\/chat\/?$/, 'chat']]),
     ...endpointsOf({ ...generation, texts: GENERATE_TEXTS }, [[/\/api\/generate\/?$/, 'text_completion']]),
-    ...endpointsOf({ ...generation, texts: EMBEDDING_TEXTS, request: requestFacts, response: readEmbedding }, [[/\/api\/embed(?:dings)?\/?$/, 'embeddings']]),
+    ...endpointsOf({ ...generation, texts: EMBEDDING_TEXTS, request: requestFacts, response: readEmbedding }, [
+      [/\/api\/embed(?:dings)?\/?$/, 'embeddings'],
+    ]),
     plainEndpoint('GET', /\/api\/tags\/?$/, 'list_models'),
     ...openai.endpoints,
   ],

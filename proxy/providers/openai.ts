@@ -150,9 +150,7 @@ const under = (end: string): RegExp => new RegExp(`${DEPLOYMENT}\\/${end}\\/?$`)
 
 export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
   ...endpointsOf({ ...chat, usageOnRequest: true }, [[under('chat\\/completions'), 'chat']]),
-  ...endpointsOf(chat, [
-    [under('agents\\/completions'), 'chat'],
-  ]),
+  ...endpointsOf(chat, [[under('agents\\/completions'), 'chat']]),
   ...RESPONSES_ENDPOINTS,
   ...endpointsOf({ ...chat, usageOnRequest: true, texts: COMPLETION_TEXTS }, [[under('completions'), 'text_completion']]),
   ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [[under('(?:contextualized|multimodal)?embeddings'), 'embeddings']]),

@@ -58,7 +58,17 @@ export interface Reading {
 }
 
 export function emptyReading(): Reading {
-  return { model: '', finish_reason: '', service_tier: '', usage: null, usage_raw: null, cost_usd: null, error: null, usage_pending: '', ended: false };
+  return {
+    model: '',
+    finish_reason: '',
+    service_tier: '',
+    usage: null,
+    usage_raw: null,
+    cost_usd: null,
+    error: null,
+    usage_pending: '',
+    ended: false,
+  };
 }
 
 /** One event of a stream, its framing taken off. */

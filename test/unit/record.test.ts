@@ -6,6 +6,7 @@ function validRecord(): CallRecord {
   const values = CALL_COLUMNS.filter((column) => column.from === 'proxy').map((column) => {
     if (column.type.startsWith('Nullable')) return [column.name, null];
     if (column.type.startsWith('UInt')) return [column.name, 1];
+    if (column.type.endsWith('Float64)')) return [column.name, { limit_requests: 5 }];
     if (column.type.startsWith('Map')) return [column.name, { team: 'blue' }];
     return [column.name, column.type === 'Bool' ? false : 'text'];
   });
