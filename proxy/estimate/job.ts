@@ -65,7 +65,7 @@ function readEvents({ events, names, scale }: EventSample): TextSample | null {
     answerTexts(body, names, found);
   }
   // A word comes in pieces that make more tokens apart than together.
-  return found.unseen ? null : { texts: [found.texts.join('')], tokens: 0, scale };
+  return found.unseen ? null : { texts: [found.texts.join('')], tokens: found.tokens, scale };
 }
 
 /** Cuts before a space where there is one, where most tokens begin; else between two characters. */

@@ -115,7 +115,7 @@ export const MESSAGES_READER = {
   matters: messageMatters,
   texts: {
     request: ['system', 'messages'],
-    schemas: ['tools'],
+    tools: ['tools'],
     messages: 'messages',
     elsewhere: ['container'],
     response: ['content'],

@@ -72,7 +72,7 @@ function readCountHeaders(header: HeaderLookup, reading: Reading): void {
 
 const CONVERSE_TEXTS: TextFields = {
   request: ['system', 'messages'],
-  schemas: ['toolConfig'],
+  tools: ['toolConfig'],
   messages: 'messages',
   response: ['output'],
   event: ['delta', 'start'],
@@ -80,7 +80,7 @@ const CONVERSE_TEXTS: TextFields = {
 /** Of all makers: their names do not collide. */
 const INVOKE_TEXTS: TextFields = {
   request: ['system', 'messages', 'prompt', 'inputText', 'message', 'preamble', 'chat_history', 'documents'],
-  schemas: ['tools', 'toolConfig'],
+  tools: ['tools', 'toolConfig'],
   messages: 'messages',
   response: ['content', 'choices', 'generation', 'outputs', 'results', 'generations', 'text', 'output', 'completion'],
   event: ['content_block', 'delta', 'choices', 'generation', 'outputs', 'outputText', 'text', 'contentBlockStart', 'contentBlockDelta'],

@@ -81,7 +81,8 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
 
 const CHAT_TEXTS: TextFields = {
   request: ['preamble', 'chat_history', 'message', 'messages', 'documents', 'tool_results', 'prompt'],
-  schemas: ['tools', 'response_format'],
+  tools: ['tools'],
+  schemas: ['response_format'],
   messages: 'messages',
   elsewhere: ['conversation_id'],
   response: ['message', 'text', 'tool_calls'],

@@ -127,7 +127,7 @@ function readPrediction(body: unknown, reading: Reading): void {
 const nothing = (): undefined => undefined;
 const CONTENT_TEXTS: TextFields = {
   request: ['systemInstruction', 'system_instruction', 'contents'],
-  schemas: ['tools'],
+  tools: ['tools'],
   elsewhere: ['cachedContent', 'cached_content'],
   response: ['candidates'],
   event: ['candidates'],

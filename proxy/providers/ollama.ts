@@ -60,7 +60,8 @@ function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
 
 const CHAT_TEXTS: TextFields = {
   request: ['messages'],
-  schemas: ['tools', 'format'],
+  tools: ['tools'],
+  schemas: ['format'],
   messages: 'messages',
   response: ['message'],
   event: ['message'],

@@ -84,7 +84,8 @@ function itemContent(type: string): ContentKind | undefined {
 
 const TEXTS: TextFields = {
   request: ['instructions', 'input'],
-  schemas: ['tools', 'text'],
+  tools: ['tools'],
+  schemas: ['text'],
   messages: 'input',
   elsewhere: ['previous_response_id', 'conversation', 'prompt'],
   response: ['output'],

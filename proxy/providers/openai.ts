@@ -113,7 +113,8 @@ function foldTyped(reading: Reading, event: StreamEvent): ContentKind | undefine
 
 const CHAT_TEXTS: TextFields = {
   request: ['messages'],
-  schemas: ['tools', 'functions', 'response_format'],
+  tools: ['tools', 'functions'],
+  schemas: ['response_format'],
   messages: 'messages',
   response: ['choices'],
   event: ['choices'],

@@ -90,7 +90,9 @@ export type HeaderLookup = (name: string) => string;
 /** Where the text is that costs tokens, by the names of a body's own fields; for counts that the provider does not give. */
 export interface TextFields {
   readonly request: readonly string[];
-  /** Request fields that the model reads as JSON: tools, schemas. */
+  /** Request fields that offer tools. */
+  readonly tools?: readonly string[];
+  /** Request fields that the model reads as JSON: the answer's format. */
   readonly schemas?: readonly string[];
   /** The list of messages, each of which costs a few tokens more than its text. */
   readonly messages?: string;

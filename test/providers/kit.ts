@@ -1,6 +1,10 @@
 /** Drives one call through the extraction, for the suites of this folder and the fuzz tests. */
+import { HeldBytes } from '../../proxy/estimate/held-bytes.ts';
 import { type CallFacts, createExtraction, findEndpoint } from '../../proxy/extract.ts';
 import type { ContentKind, Upstream } from '../../proxy/providers/provider.ts';
+
+/** Shared by all calls of a test file: what one does not give back, the end of the next shows. */
+const HELD = new HeldBytes();
 
 export interface Call {
   readonly upstream: Upstream;
@@ -40,6 +44,7 @@ export async function extractCall(call: Call): Promise<Extracted> {
     dialect: call.upstream.dialect,
     query: call.query ?? '',
     bodyBytesMax: call.bodyBytesMax ?? 64 * 1024 * 1024,
+    heldBytes: HELD,
     onContent: (kind) => content.push(kind),
   });
   extraction.requestHeaders(call.requestType ?? 'application/json', call.requestEncoding ?? '');
@@ -53,6 +58,7 @@ export async function extractCall(call: Call): Promise<Extracted> {
     extraction.responseEnd(call.complete ?? true, (facts) => resolve({ facts, synchronous }));
     synchronous = false;
   });
+  if (HELD.bytes !== 0) throw new Error(`${HELD.bytes} bytes are held after the call`);
   return { facts, operation: found?.endpoint.operation ?? 'other', content, synchronous };
 }
 

@@ -32,12 +32,39 @@ test('ids, kinds and signatures are no text; tool arguments are; token ids count
     { type: 'tool_use', id: 'toolu_1', name: 'add', input: { a: 1 } },
     { type: 'text', text: 'so', cache_control: { type: 'ephemeral' } },
   ];
-  expect(answerTexts({ content, stop_reason: 'tool_use' }, ['content']).texts).toEqual(['add', '{"a":1}', 'so']);
+  expect(answerTexts({ content, stop_reason: 'tool_use' }, ['content'])).toEqual({
+    texts: ['add', '{"a":1}', 'so'],
+    tokens: 12,
+    unseen: false,
+  });
   expect(requestTexts({ input: [[1, 2, 3], [4]] }, { request: ['input'], response: [], event: [] })).toEqual({
     texts: [],
     tokens: 4,
     unseen: false,
   });
+});
+
+const tokensOf = (tools: unknown) => requestTexts({ tools }, { request: [], tools: ['tools'], response: [], event: [] });
+
+test('tools of every dialect are read as a declaration, hosted ones make the input unknown', () => {
+  const schema = { type: 'object', properties: { unit: { type: 'string', description: 'Which.', enum: ['c', 'f'] } } };
+  const declared = { texts: ['t:Does it', 'c', 'f', 'unit:string:Which'], tokens: 7 + 3 + 3 - 3 + 3 + 3 + 12, unseen: false };
+  const tool = { name: 't', description: 'Does it.' };
+  expect(tokensOf([{ type: 'function', function: { ...tool, parameters: schema } }])).toEqual(declared);
+  expect(tokensOf([{ type: 'function', ...tool, parameters: schema }])).toEqual(declared);
+  expect(tokensOf([{ ...tool, input_schema: schema }])).toEqual(declared);
+  expect(tokensOf([{ functionDeclarations: [{ ...tool, parameters: schema }] }])).toEqual(declared);
+  expect(tokensOf({ tools: [{ toolSpec: { ...tool, inputSchema: { json: schema } } }, { cachePoint: { type: 'default' } }] })).toEqual(
+    declared,
+  );
+  for (const hosted of [{ type: 'web_search' }, { type: 'code_execution_20250825', name: 'code_execution' }, { googleSearch: {} }])
+    expect(tokensOf([hosted]).unseen).toBe(true);
+});
+
+test('a text in place of the list of messages is one message, and so is an instruction beside it', () => {
+  const spec = { request: ['instructions', 'input'], messages: 'input', response: [], event: [] };
+  expect(requestTexts({ instructions: 'Be kind.', input: 'Hello' }, spec).tokens).toBe(2 * 4 + 3);
+  expect(requestTexts({ input: [{ role: 'user', content: 'Hello' }] }, spec).tokens).toBe(4 + 3);
 });
 
 test('a large body keeps its texts within the room there is, measures what it drops, and passes over base64', () => {
