@@ -159,8 +159,8 @@ export class CallTap {
         const record = this.#record(ending, end_ms, facts);
         if (facts?.countJob && spentTokens(ending, record.status, facts)) {
           // The record waits for the count, the client does not.
-          this.#options.count(facts.countJob, (counts) => this.#options.emit(withCounts(record, counts), limited));
-        } else this.#options.emit(record, limited);
+          this.#options.count(facts.countJob, (counts) => this.#emit(withCounts(record, counts), limited));
+        } else this.#emit(record, limited);
       } catch (error) {
         this.#options.fault(error);
       }
@@ -176,6 +176,15 @@ export class CallTap {
     } catch (error) {
       this.#options.fault(error);
       finish(undefined);
+    }
+  }
+
+  /** May run long after the call, where nobody would catch. */
+  #emit(record: UnnumberedRecord, limited: readonly string[]): void {
+    try {
+      this.#options.emit(record, limited);
+    } catch (error) {
+      this.#options.fault(error);
     }
   }
 

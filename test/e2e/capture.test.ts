@@ -36,11 +36,21 @@ async function ask(id: string, headers: Record<string, string>, stream = false):
 const bodies = (id: string, count: number) =>
   glassway.rows(`SELECT project, request, response, capture FROM bodies WHERE id = '${id}'`, count);
 
+/** ClickHouse's temporary files may be gone by the time they are opened; what they held is in the part they became. */
+function contentOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 /** Every file below a folder, as one piece of bytes. */
 function everything(dir: string): Buffer {
   return Buffer.concat(
     readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) =>
-      entry.isFile() ? [readFileSync(join(entry.parentPath, entry.name))] : [],
+      entry.isFile() ? [contentOf(join(entry.parentPath, entry.name))] : [],
     ),
   );
 }
