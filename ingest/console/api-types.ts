@@ -42,6 +42,18 @@ export interface OverviewAnswer extends Period {
   /** Most calls first; at most PROJECTS_MAX of them, `more_projects` says whether there are others. */
   readonly projects: readonly ProjectSummary[];
   readonly more_projects: boolean;
+  /** Models that calls used and no price is known of, most calls first; at most UNPRICED_MAX. */
+  readonly unpriced: readonly UnpricedModel[];
+  readonly more_unpriced: boolean;
+}
+
+/** A model's calls whose tokens are known and whose price is not: their spend is missing from every sum. */
+export interface UnpricedModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly calls: number;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
 }
 
 /** One list per measure, all as long as `times`. Buckets without calls have 0 calls and NULL measures. */

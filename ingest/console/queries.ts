@@ -18,6 +18,7 @@ import type {
   ProjectSummary,
   SeriesAnswer,
   Summary,
+  UnpricedModel,
 } from './api-types.ts';
 import { type Cursor, FILTERS, type FilterName, type Filters, formatCursor, MODEL_SQL, type TimeRange } from './params.ts';
 import type { Read } from './read.ts';
@@ -31,6 +32,7 @@ export interface Scope {
 }
 
 export const PROJECTS_MAX = 200;
+export const UNPRICED_MAX = 20;
 const FACET_VALUES_MAX = 200;
 const SPLIT_NAMES_MAX = 6;
 const BUCKETS_MAX = 100;
@@ -38,12 +40,15 @@ const BUCKET_SECONDS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 
 const CALLS = '{database:Identifier}.calls';
 
+/** Tokens are known, their price is not. */
+const UNPRICED_SQL = 'cost_usd IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)';
+
 /** sum() over Nullable gives NULL when nothing is known: unknown never becomes 0. */
 const SUMMARY_SQL = `
   count() AS calls,
   countIf(outcome NOT IN ('ok', 'client_abort')) AS errors,
   toFloat64(sum(cost_usd)) AS cost_usd,
-  countIf(cost_usd IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)) AS unpriced_calls,
+  countIf(${UNPRICED_SQL}) AS unpriced_calls,
   countIf(cost_usd IS NULL AND input_tokens IS NULL AND output_tokens IS NULL AND status BETWEEN 200 AND 399) AS unmetered_calls,
   quantiles(0.5, 0.95)(duration_ms) AS duration_ms,
   quantiles(0.5, 0.95)(ttft_ms) AS ttft_ms,
@@ -84,11 +89,21 @@ function toSummary(row: SummaryRow | undefined): Summary {
   };
 }
 
+async function readUnpriced(scope: Scope): Promise<UnpricedModel[]> {
+  const { sql, params } = source(scope);
+  return scope.read<UnpricedModel>(
+    `SELECT provider, ${MODEL_SQL} AS model, count() AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+     FROM ${sql} AND ${UNPRICED_SQL} GROUP BY provider, model ORDER BY calls DESC, provider, model LIMIT ${UNPRICED_MAX + 1}`,
+    params,
+    scope.signal,
+  );
+}
+
 export async function readOverview(scope: Scope): Promise<OverviewAnswer> {
   const { fromMs, toMs } = scope.range;
   const current = source(scope);
   const doubled = source({ ...scope, range: { fromMs: 2 * fromMs - toMs, toMs } });
-  const [totals, projects] = await Promise.all([
+  const [totals, projects, unpriced] = await Promise.all([
     scope.read<SummaryRow & { current: boolean }>(
       `SELECT started_at >= {middle:DateTime64(6, 'UTC')} AS current, ${SUMMARY_SQL} FROM ${doubled.sql} GROUP BY current`,
       { ...doubled.params, middle: sqlTime(fromMs) },
@@ -99,6 +114,7 @@ export async function readOverview(scope: Scope): Promise<OverviewAnswer> {
       current.params,
       scope.signal,
     ),
+    readUnpriced(scope),
   ]);
   const half = (wanted: boolean): Summary => {
     const row = totals.find((candidate) => Boolean(candidate.current) === wanted);
@@ -112,6 +128,8 @@ export async function readOverview(scope: Scope): Promise<OverviewAnswer> {
     previous: half(false),
     projects: projects.slice(0, PROJECTS_MAX).map((row) => toSummary(row) as ProjectSummary),
     more_projects: projects.length > PROJECTS_MAX,
+    unpriced: unpriced.slice(0, UNPRICED_MAX),
+    more_unpriced: unpriced.length > UNPRICED_MAX,
   };
 }
 

@@ -9,6 +9,7 @@ import { formatCost, formatCount, formatDuration, formatSeconds, formatTime } fr
 import { Failure } from './parts.ts';
 import { ProjectsTable } from './projects-table.ts';
 import { Tiles } from './tiles.ts';
+import { UnpricedTable } from './unpriced-table.ts';
 import { apiQuery, type Change, type PageState, REFRESH_SECONDS } from './url-state.ts';
 
 const WIDER_RANGES = ['24h', '7d', '30d'];
@@ -29,6 +30,7 @@ export function OverviewView({ state, change }: { state: PageState; change: Chan
       <${Tiles} overview=${overview.data} series=${series.data} />
       ${none ? html`<${NoCalls} state=${state} change=${change} />` : html`<${Charts} state=${state} change=${change} series=${series.data} />`}
       ${!none && html`<${ProjectsTable} overview=${overview.data} state=${state} change=${change} />`}
+      <${UnpricedTable} overview=${overview.data} state=${state} change=${change} />
     </div>`;
 }
 

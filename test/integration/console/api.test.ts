@@ -130,6 +130,23 @@ describe('the overview', () => {
     expect(answer.more_projects).toBe(false);
   });
 
+  test('lists the models whose tokens are known and whose price is not, with their calls and tokens, so that they are never taken for free', async () => {
+    const { unpriced, more_unpriced } = await get<OverviewAnswer>(`/api/overview?${PERIOD}`);
+    const rows = ROWS.filter((row) => row.cost_usd === null && (row.input_tokens !== null || row.output_tokens !== null));
+    const names = new Set(rows.map((row) => `${row.provider} ${row.response_model || row.request_model}`));
+    expect(names.size).toBeGreaterThan(0);
+    expect(new Set(unpriced.map((model) => `${model.provider} ${model.model}`))).toEqual(names);
+    for (const { provider, model, calls, input_tokens, output_tokens } of unpriced) {
+      const own = rows.filter((row) => row.provider === provider && (row.response_model || row.request_model) === model);
+      expect({ calls, input_tokens, output_tokens }).toEqual({
+        calls: own.length,
+        input_tokens: total(own, 'input_tokens'),
+        output_tokens: total(own, 'output_tokens'),
+      });
+    }
+    expect(more_unpriced).toBe(false);
+  });
+
   test('of several projects counts only them', async () => {
     const answer = await get<OverviewAnswer>(`/api/overview?${PERIOD}&project=search&project=checkout`);
     expectSummary(
