@@ -13,7 +13,7 @@ import { loadSettings, type Settings } from '../../contract/config.ts';
 import { BATCH_ID_HEADER, type CallRecord, parseRecord } from '../../contract/record.ts';
 import { createProxyApp, type ProxyApp } from '../../proxy/app.ts';
 import { checkUpstreams, upstreamTable } from '../../proxy/config.ts';
-import { createJournal, type Journal } from '../../proxy/journal.ts';
+import { type Journal, openJournal } from '../../proxy/journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
@@ -130,16 +130,19 @@ export type UpstreamOrigins = Readonly<
 export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Record<string, unknown> = {}): Promise<TestProxy> {
   const entries = Object.entries(upstreams).map(([name, entry]) => [name, typeof entry === 'string' ? { baseUrl: entry } : entry]);
   const settings = settingsFrom({ upstreams: Object.fromEntries(entries), ...overrides });
-  const journal = createJournal('test-proxy', { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes });
-  const metrics = createProxyMetrics(journal);
+  const folder = mkdtempSync(join(tmpdir(), 'glassway-test-'));
   const errors: string[] = [];
   const log = (level: string, message: string) => {
     if (level === 'error') errors.push(message);
   };
+  const { fsync, bytesMax } = settings.journal;
+  const memory = { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes };
+  const journal = openJournal({ root: join(folder, 'journal'), proxyId: 'test-proxy', fsync, bytesMax, memory, log });
+  const metrics = createProxyMetrics(journal);
   const app = createProxyApp({ settings, upstreams: upstreamTable(settings), fingerprintKey: Buffer.alloc(32, 7), journal, metrics, log });
   const port = await listenOnLoopback(app.server);
   const ingest = await startFakeIngest();
-  const shipper = startShipper({ ingestUrl: ingest.url, journal, metrics, log });
+  const shipper = startShipper({ ingestUrl: ingest.url, source: journal, metrics, log });
   const records = async (count: number) => {
     await waitFor(`${count} records at ingest`, () => ingest.records().length >= count);
     const found = ingest.records();
@@ -166,7 +169,9 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
       await app.close();
       await closed;
       await shipper.stop();
+      journal.close();
       await ingest.close();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
