@@ -94,5 +94,17 @@ export const INGEST_METRICS = {
     labels: ['code'],
   },
   work_bytes: { name: 'glassway_ingest_work_bytes', type: 'gauge', help: 'Decoded bytes of the batches in work now.', labels: [] },
+  calls_missing: {
+    name: 'glassway_ingest_calls_missing',
+    type: 'gauge',
+    help: "Calls of the last 7 days without a row, by the gaps in their proxies' numbers; those that began within the last hour are not looked at. NaN: not known.",
+    labels: [],
+  },
+  calls_duplicated: {
+    name: 'glassway_ingest_calls_duplicated',
+    type: 'gauge',
+    help: 'Rows of the last 7 days beyond the first of their call. NaN: not known.',
+    labels: [],
+  },
   ready: { name: 'glassway_ingest_ready', type: 'gauge', help: '1 once the tables are there, else 0.', labels: [] },
 } as const satisfies Record<string, MetricEntry>;

@@ -91,6 +91,7 @@ class DiskJournal implements Journal {
   readonly #timer: NodeJS.Timeout;
   #lock: number | undefined;
   #opened = false;
+  #closed = false;
   #seq = 0;
   #fault: string | undefined;
   #retryAt_ms = 0;
@@ -190,10 +191,12 @@ class DiskJournal implements Journal {
   }
 
   close(): number {
+    if (this.#closed) return this.#memory.records;
+    this.#closed = true;
     clearInterval(this.#timer);
     if (this.#fault !== undefined && this.#segments !== undefined) this.#recover();
     const shipped = this.records === 0 && this.#inFlight.size === 0;
-    this.#segments?.close();
+    this.#segments?.close(shipped);
     if (shipped && this.#dir !== undefined) removeFolder(this.#dir);
     if (this.#lock !== undefined) closeSync(this.#lock);
     for (const done of this.#waiting.splice(0)) done();

@@ -200,9 +200,10 @@ export class Segments {
     return gone.length <= RESTORED_AT_ONCE;
   }
 
-  /** Closes all files and leaves them where they are. */
-  close(): void {
+  /** Closes all files; they stay for whoever adopts them, unless there is nothing left in them. */
+  close(empty = false): void {
     this.#current = undefined;
+    if (empty) for (const segment of [...this.#segments]) this.#remove(segment);
     for (const segment of this.#segments.splice(0)) {
       segment.retired = true;
       if (!segment.reading) closeSync(segment.file);

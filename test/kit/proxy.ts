@@ -52,7 +52,7 @@ export interface FakeIngest {
   /** Every attempt, in order. */
   readonly batches: SeenBatch[];
   /** Replaces what the following attempts are answered with. */
-  answer: (attempt: number, records: readonly CallRecord[]) => IngestAnswer | Promise<IngestAnswer>;
+  answer: (attempt: number, records: readonly CallRecord[], id: string) => IngestAnswer | Promise<IngestAnswer>;
   /** Records of the batches that were answered 200. */
   records(): CallRecord[];
   close(): Promise<void>;
@@ -69,7 +69,7 @@ export async function startFakeIngest(): Promise<FakeIngest> {
       const records = text.split('\n').map((line) => JSON.parse(line) as CallRecord);
       const id = String(req.headers[BATCH_ID_HEADER]);
       void (async () => {
-        const answer = await ingest.answer(batches.length + 1, records);
+        const answer = await ingest.answer(batches.length + 1, records, id);
         batches.push({ id, headers: req.headers, text, records, at_ms: performance.now(), status: answer.status });
         if (answer.status === 0) {
           req.socket.destroy();
@@ -111,6 +111,7 @@ export interface TestProxy {
   readonly port: number;
   readonly app: ProxyApp;
   readonly journal: Journal;
+  readonly journalDir: string;
   readonly metrics: ProxyMetrics;
   readonly ingest: FakeIngest;
   /** Messages that the proxy logged as errors: faults of ours. */
@@ -127,7 +128,11 @@ export type UpstreamOrigins = Readonly<
   Record<string, string | { readonly baseUrl: string; readonly dialect?: string; readonly provider?: string }>
 >;
 
-export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Record<string, unknown> = {}): Promise<TestProxy> {
+export async function startTestProxy(
+  upstreams: UpstreamOrigins,
+  overrides: Record<string, unknown> = {},
+  options: { readonly withoutDisk?: boolean } = {},
+): Promise<TestProxy> {
   const entries = Object.entries(upstreams).map(([name, entry]) => [name, typeof entry === 'string' ? { baseUrl: entry } : entry]);
   const settings = settingsFrom({ upstreams: Object.fromEntries(entries), ...overrides });
   const folder = mkdtempSync(join(tmpdir(), 'glassway-test-'));
@@ -137,8 +142,16 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
   };
   const { fsync, bytesMax } = settings.journal;
   const memory = { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes };
-  const journal = openJournal({ root: join(folder, 'journal'), proxyId: 'test-proxy', fsync, bytesMax, memory, log });
+  const journal = openJournal({
+    root: options.withoutDisk ? undefined : join(folder, 'journal'),
+    proxyId: 'test-proxy',
+    fsync,
+    bytesMax,
+    memory,
+    log,
+  });
   const metrics = createProxyMetrics(journal);
+  journal.onLoss((reason, records) => metrics.recordsDropped.inc({ reason }, records));
   const app = createProxyApp({ settings, upstreams: upstreamTable(settings), fingerprintKey: Buffer.alloc(32, 7), journal, metrics, log });
   const port = await listenOnLoopback(app.server);
   const ingest = await startFakeIngest();
@@ -158,6 +171,7 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
     port,
     app,
     journal,
+    journalDir: join(folder, 'journal', 'test-proxy'),
     metrics,
     ingest,
     errors,
