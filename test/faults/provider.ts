@@ -59,11 +59,12 @@ async function answerStream(res: ServerResponse): Promise<void> {
 
 async function answerBytes(res: ServerResponse, bytes: number): Promise<void> {
   res.writeHead(200, { 'content-type': 'application/octet-stream' });
+  let resume = (): void => {};
+  for (const event of ['drain', 'close']) res.on(event, () => resume());
   for (let sent = 0; sent < bytes && !res.destroyed; sent += PIECE.length)
     if (!res.write(PIECE))
       await new Promise<void>((resolve) => {
-        res.once('drain', resolve);
-        res.once('close', resolve);
+        resume = resolve;
       });
   res.end();
 }

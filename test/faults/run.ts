@@ -42,7 +42,9 @@ if (unknown.length > 0) {
   process.stderr.write(`No scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}.\n`);
   process.exit(1);
 }
-process.exitCode = await runAll(SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)));
+const wanted = ({ name, onlyWhole = false }: Scenario) =>
+  positionals.length === 0 ? !(values.quick && onlyWhole) : positionals.includes(name);
+process.exitCode = await runAll(SCENARIOS.filter(wanted));
 
 async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   const stand = await startStand();
@@ -51,9 +53,10 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   try {
     for (const [index, scenario] of scenarios.entries()) {
       progress(`${index + 1} of ${scenarios.length}: ${scenario.name} …`);
-      const line = await runOne(stand, scenario);
-      if (typeof line === 'string') {
-        print(`${scenario.name.padStart(22)}  ${line}`);
+      const line = await runOne(stand, scenario).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      if (line instanceof Error) failures += 1;
+      if (line instanceof Error || typeof line === 'string') {
+        print(`${scenario.name.padStart(22)}  ${typeof line === 'string' ? line : `FAULT: ${line.stack}`}`);
         continue;
       }
       print(

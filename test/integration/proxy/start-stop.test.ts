@@ -122,6 +122,10 @@ test('the proxy carries calls without any ingest, and the next one that has one 
   const next = await start();
   await waitFor('the record of the proxy before', () => ingest.records().length === 1);
   expect((await fetch(`${next.url}/openai/v1/x`)).status).toBe(200);
+  expect(await (await fetch(`${next.adminUrl}/readyz`)).json()).toMatchObject({
+    journal: { ok: true, fault: null, calls_in_flight: 0, records_in_memory: 0, records_lost: {} },
+  });
+  expect(await (await fetch(`${next.adminUrl}/metrics`)).text()).toMatch(/^glassway_proxy_journals_adopted_total 1$/m);
   await next.stop();
   const [first, second] = ingest.records();
   expect([first?.seq, second?.seq, first?.proxy_id === second?.proxy_id]).toEqual([1, 1, false]);
