@@ -199,8 +199,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#res.headersSent) {
-      this.#tap.end({ kind: 'gateway_error', error });
-      sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
+      this.#tap.end({ kind: 'gateway_error', error }, () => sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId));
       return;
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });

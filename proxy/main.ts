@@ -67,7 +67,16 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   const shipping =
     settings.ingestUrl === undefined
       ? undefined
-      : startShipping({ ingestUrl: settings.ingestUrl, journal, root, proxyId: id, metrics, lose, log });
+      : startShipping({
+          ingestUrl: settings.ingestUrl,
+          journal,
+          root,
+          proxyId: id,
+          bytesMax: settings.journal.bytesMax,
+          metrics,
+          lose,
+          log,
+        });
   return {
     url: `http://${hostInUrl(host)}:${settings.listen.proxy}`,
     adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
@@ -94,13 +103,14 @@ interface ShippingOptions {
   readonly journal: Journal;
   readonly root: string;
   readonly proxyId: string;
+  readonly bytesMax: number;
   readonly metrics: ProxyMetrics;
   readonly lose: (reason: string, records: number) => void;
   readonly log: Log;
 }
 
 /** Ships the own journal, and beside it those that dead processes left. */
-function startShipping({ ingestUrl, journal, root, proxyId, metrics, lose, log }: ShippingOptions): { stop(): Promise<void> } {
+function startShipping({ ingestUrl, journal, root, proxyId, bytesMax, metrics, lose, log }: ShippingOptions): { stop(): Promise<void> } {
   const own = startShipper({ ingestUrl, source: journal, metrics, log });
   let adopted: Shipper | undefined;
   const adoption = startAdoption({
@@ -116,7 +126,8 @@ function startShipping({ ingestUrl, journal, root, proxyId, metrics, lose, log }
       metrics.journalsAdopted.inc();
       metrics.callsCutOff.inc(unfinished);
     },
-    onDamage: (records) => lose('damaged', records),
+    onLoss: lose,
+    bytesMax,
     log,
   });
   return {

@@ -3,7 +3,7 @@
  * removed. A call that had started and has no record gets one that says so. Looks at start and from time to
  * time, so that the last worker standing ships what the others left. Touches no call.
  */
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../contract/log.ts';
@@ -27,7 +27,9 @@ export interface AdoptionOptions {
   readonly shipAll: (source: BatchSource) => Promise<boolean>;
   /** A journal was taken over; so many of its calls were cut off by its process's death. */
   readonly onAdopt: (unfinished: number) => void;
-  readonly onDamage: (records: number) => void;
+  readonly onLoss: (reason: 'damaged' | 'journal_full', records: number) => void;
+  /** For all journals of dead processes together; beyond, the oldest go. */
+  readonly bytesMax: number;
   readonly log: Log;
 }
 
@@ -41,7 +43,9 @@ export function startAdoption(options: AdoptionOptions): Adoption {
   let wake: () => void = () => {};
   const running = (async () => {
     while (!stopping) {
-      for (const name of journalFolders(options.root)) if (!stopping && name !== options.proxyId) await adopt(options, name);
+      for (const name of beyondLimit(options)) await withLocked(options, name, (dir) => discard(options, name, dir));
+      for (const name of journalFolders(options.root))
+        if (!stopping && name !== options.proxyId) await withLocked(options, name, (dir) => adopt(options, name, dir));
       if (stopping) return;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, LOOK_EVERY_MS).unref();
@@ -61,29 +65,42 @@ export function startAdoption(options: AdoptionOptions): Adoption {
   };
 }
 
-async function adopt(options: AdoptionOptions, proxyId: string): Promise<void> {
+/** The oldest journals, where all together are larger than they may be: a proxy that dies again and again while ingest is away. */
+function beyondLimit({ root, proxyId, bytesMax }: AdoptionOptions): string[] {
+  const newestFirst = journalFolders(root)
+    .filter((name) => name !== proxyId)
+    .map((name) => ({ name, ...sizeOf(join(root, name)) }))
+    .sort((a, b) => b.changed_ms - a.changed_ms);
+  let bytes = 0;
+  return newestFirst
+    .filter((folder) => {
+      bytes += folder.bytes;
+      return bytes > bytesMax;
+    })
+    .map(({ name }) => name);
+}
+
+function sizeOf(dir: string): { bytes: number; changed_ms: number } {
+  const sizes = { bytes: 0, changed_ms: 0 };
+  try {
+    for (const file of readdirSync(dir)) {
+      const { size, mtimeMs } = statSync(join(dir, file));
+      sizes.bytes += size;
+      sizes.changed_ms = Math.max(sizes.changed_ms, mtimeMs);
+    }
+  } catch {
+    // removed meanwhile by its owner
+  }
+  return sizes;
+}
+
+/** Does something with a folder whose process is dead. Never throws. */
+async function withLocked(options: AdoptionOptions, proxyId: string, work: (dir: string) => Promise<void>): Promise<void> {
   const dir = join(options.root, proxyId);
   let lock: number | undefined;
   try {
     lock = lockFolder(dir);
-    if (lock === undefined) return; // its process lives
-    const { segments, unfinished } = await openDead(options, proxyId, dir);
-    options.onAdopt(unfinished);
-    options.log(
-      'info',
-      `ships what the dead proxy ${proxyId} left: ${segments.records} records, ${unfinished} of them calls that its death cut off`,
-    );
-    const shipped = await options.shipAll({
-      get records() {
-        return segments.records;
-      },
-      take: () => segments.take(),
-      acknowledge: (batch) => segments.acknowledge(batch),
-      setAside: (letters) => keepDeadLetters(join(dir, DEAD_LETTER_FILE), letters),
-      onAppend: () => {},
-    });
-    segments.close();
-    if (shipped) removeFolder(dir);
+    if (lock !== undefined) await work(dir);
   } catch (error) {
     // Tried again at the next look; without locks nothing can be adopted, and that is no news each time.
     if (!(error instanceof LockUnavailable))
@@ -91,6 +108,35 @@ async function adopt(options: AdoptionOptions, proxyId: string): Promise<void> {
   } finally {
     if (lock !== undefined) closeSync(lock);
   }
+}
+
+async function discard(options: AdoptionOptions, proxyId: string, dir: string): Promise<void> {
+  const { segments } = await openDead(options, proxyId, dir);
+  const { records } = segments;
+  segments.close(true);
+  removeFolder(dir);
+  options.onLoss('journal_full', records);
+  options.log('error', `journals of dead proxies take more than ${options.bytesMax} bytes: ${records} records of ${proxyId} are lost`);
+}
+
+async function adopt(options: AdoptionOptions, proxyId: string, dir: string): Promise<void> {
+  const { segments, unfinished } = await openDead(options, proxyId, dir);
+  options.onAdopt(unfinished);
+  options.log(
+    'info',
+    `ships what the dead proxy ${proxyId} left: ${segments.records} records, ${unfinished} of them calls that its death cut off`,
+  );
+  const shipped = await options.shipAll({
+    get records() {
+      return segments.records;
+    },
+    take: () => segments.take(),
+    acknowledge: (batch) => segments.acknowledge(batch),
+    setAside: (letters) => keepDeadLetters(join(dir, DEAD_LETTER_FILE), letters),
+    onAppend: () => {},
+  });
+  segments.close();
+  if (shipped) removeFolder(dir);
 }
 
 /** Reads all that is left, and writes records for the calls that have none. */
@@ -127,7 +173,7 @@ async function openDead(options: AdoptionOptions, proxyId: string, dir: string):
     segmentBytes: SEGMENT_BYTES,
     beforeRetire: () => true,
     onFull: () => {},
-    onDamage: options.onDamage,
+    onDamage: (records) => options.onLoss('damaged', records),
     found: { segments: found, cursor },
   });
   return { segments, unfinished: starts.size };

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,7 +93,10 @@ function crash(): string {
 }
 
 /** Another process that takes over what is left. */
-async function adoptAll(onBatch: (batch: Batch) => void = () => {}): Promise<{ batches: Batch[]; unfinished: number }> {
+async function adoptAll(
+  onBatch: (batch: Batch) => void = () => {},
+  bytesMax = 1024 ** 3,
+): Promise<{ batches: Batch[]; unfinished: number }> {
   const batches: Batch[] = [];
   let unfinished = 0;
   const ended = Promise.withResolvers<void>();
@@ -111,7 +115,8 @@ async function adoptAll(onBatch: (batch: Batch) => void = () => {}): Promise<{ b
     onAdopt: (count) => {
       unfinished += count;
     },
-    onDamage: (count) => losses.push(['damaged', count]),
+    onLoss: (reason, count) => losses.push([reason, count]),
+    bytesMax,
     log: () => {},
   });
   adoptions.push(adoption);
@@ -320,6 +325,18 @@ describe('after a crash', () => {
     expect(found.map(({ seq }) => seq).sort()).toEqual([1, 2, 3]);
   });
 
+  test('when dead proxies left more than may be kept, the oldest journals go, counted', async () => {
+    start();
+    for (const id of ['a', 'b', 'c']) call(id);
+    const crashed = crash();
+    cpSync(crashed, join(root, 'older'), { recursive: true });
+    for (const file of readdirSync(join(root, 'older'))) utimesSync(join(root, 'older', file), 1, 1);
+    const { batches } = await adoptAll(() => {}, statSync(join(crashed, '00000001.log')).size + 1_000);
+    expect(batches.flatMap(seqs)).toEqual([1, 2, 3]);
+    expect(losses).toEqual([['journal_full', 3]]);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   test('a journal whose process lives is left alone', async () => {
     start();
     call('a');
@@ -329,7 +346,8 @@ describe('after a crash', () => {
       proxyId: 'another',
       shipAll: async () => adopted.push('p') > 0,
       onAdopt: () => {},
-      onDamage: () => {},
+      onLoss: () => {},
+      bytesMax: 1024 ** 3,
       log: () => {},
     });
     await adoption.stop();
