@@ -42,8 +42,6 @@ export interface TapOptions {
   readonly fault: (error: unknown) => void;
 }
 
-/** A record before the journal numbers it. */
-
 /** Makes the tap of one call. */
 export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) => CallTap;
 
