@@ -109,13 +109,13 @@ describe('for a project with onClientAbort: finish', () => {
     const res = await vanish();
     res.end(REST);
     const [record] = await finishing.records(1);
-    expect(record).toMatchObject({ outcome: 'client_abort', status: 200, input_tokens: 7, output_tokens: 3 });
+    expect(record).toMatchObject({ outcome: 'client_abort', input_tokens: 7, output_tokens: 3, usage_source: 'provider' });
   });
 
   test('a provider that does not come to an end is cut off after timeouts.finishMs', async () => {
     const res = await vanish();
     await new Promise((resolve) => res.once('close', resolve));
-    expect((await finishing.records(2))[1]).toMatchObject({ outcome: 'client_abort', status: 200, input_tokens: null });
+    expect((await finishing.records(2))[1]).toMatchObject({ outcome: 'client_abort', status: 200, usage_source: 'estimated' });
   });
 });
 
