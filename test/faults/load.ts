@@ -125,5 +125,9 @@ export class Load {
  * (RFC 9112 §9.6): a load balancer tries the next one. Had the call been carried all the same, it would be two rows.
  */
 function isUntouched(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.message === 'other side closed');
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET' || error.message === 'other side closed')
+  );
 }
