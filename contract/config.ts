@@ -35,6 +35,8 @@ const Project = z.strictObject({
     .default('metadata'),
   /** `inject`: streams that would not say their usage are asked for it, and the caller is spared the answer. */
   usage: z.enum(['observe', 'inject']).default('observe'),
+  /** What becomes of the provider's answer when the client goes away: cut off at once, or read to its end for the record's sake. */
+  onClientAbort: z.enum(['cut', 'finish']).default('cut'),
 });
 
 const Schema = z.strictObject({
@@ -98,6 +100,20 @@ const Schema = z.strictObject({
         .default(256 * 1024 ** 2),
     })
     .prefault({}),
+  /** Where the proxy keeps records until ingest has them. */
+  journal: z
+    .strictObject({
+      /** Missing: `journal` in the data folder. */
+      dir: z.string().min(1).optional(),
+      /** When records are forced to the disk itself. No kill of the proxy loses any, whatever is set here; a machine that loses power may. */
+      fsync: z.enum(['never', 'second', 'always']).default('second'),
+      /** Beyond this the oldest records go. */
+      bytesMax: z
+        .int()
+        .min(1024 ** 2)
+        .default(1024 ** 3),
+    })
+    .prefault({}),
   timeouts: z
     .strictObject({
       connectMs: milliseconds(10_000),
@@ -105,6 +121,8 @@ const Schema = z.strictObject({
       responseMs: milliseconds(600_000),
       /** Longest silence inside a response body. 0: none. */
       idleMs: milliseconds(0),
+      /** How long an answer is read on after its client went away, where a project asks for that. */
+      finishMs: milliseconds(600_000),
       /** How long a stopping proxy waits for calls in flight. */
       drainMs: milliseconds(30_000),
     })

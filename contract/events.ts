@@ -30,8 +30,38 @@ export const PROXY_METRICS = {
   records_dropped: {
     name: 'glassway_proxy_records_dropped_total',
     type: 'counter',
-    help: 'Records lost, by reason: the queue was full, ingest refused them, or the proxy stopped before they could be shipped.',
+    help: 'Records lost, by reason: the journal was full, the disk failed and memory was full, the disk damaged them, ingest refused them and they could not be set aside, or the proxy stopped while its disk failed.',
     labels: ['reason'],
+  },
+  dead_letters: {
+    name: 'glassway_proxy_dead_letters_total',
+    type: 'counter',
+    help: "Records that ingest refused for good and that were set aside in the journal's dead-letter.ndjson, by reason.",
+    labels: ['reason'],
+  },
+  journal_ok: {
+    name: 'glassway_proxy_journal_ok',
+    type: 'gauge',
+    help: "1 while the journal's disk takes what is written, else 0: records wait in memory.",
+    labels: [],
+  },
+  journal_faults: {
+    name: 'glassway_proxy_journal_faults_total',
+    type: 'counter',
+    help: "Times that the journal's disk began to fail, by error code.",
+    labels: ['code'],
+  },
+  journals_adopted: {
+    name: 'glassway_proxy_journals_adopted_total',
+    type: 'counter',
+    help: 'Journals of dead proxies that this one took over.',
+    labels: [],
+  },
+  calls_cut_off: {
+    name: 'glassway_proxy_calls_cut_off_total',
+    type: 'counter',
+    help: 'Calls in adopted journals that the death of their proxy cut off; each becomes a row with error_type proxy_died.',
+    labels: [],
   },
   batches: { name: 'glassway_proxy_batches_total', type: 'counter', help: 'Attempts to ship a batch, by result.', labels: ['result'] },
 } as const satisfies Record<string, MetricEntry>;
@@ -64,5 +94,17 @@ export const INGEST_METRICS = {
     labels: ['code'],
   },
   work_bytes: { name: 'glassway_ingest_work_bytes', type: 'gauge', help: 'Decoded bytes of the batches in work now.', labels: [] },
+  calls_missing: {
+    name: 'glassway_ingest_calls_missing',
+    type: 'gauge',
+    help: "Calls of the last 7 days without a row, by the gaps in their proxies' numbers; those that began within the last hour are not looked at. NaN: not known.",
+    labels: [],
+  },
+  calls_duplicated: {
+    name: 'glassway_ingest_calls_duplicated',
+    type: 'gauge',
+    help: 'Rows of the last 7 days beyond the first of their call. NaN: not known.',
+    labels: [],
+  },
   ready: { name: 'glassway_ingest_ready', type: 'gauge', help: '1 once the tables are there, else 0.', labels: [] },
 } as const satisfies Record<string, MetricEntry>;

@@ -54,6 +54,12 @@ export const BATCH_PATH = '/v1/batches';
 export const BATCH_CONTENT_TYPE = 'application/x-ndjson';
 /** Stable over retries: it becomes ClickHouse's insert_deduplication_token. At most 128 characters of [A-Za-z0-9._:-]. */
 export const BATCH_ID_HEADER = 'x-glassway-batch-id';
+/**
+ * How long ago the batch was first sent: whole seconds, or `unknown`; absent on the first try. From
+ * BATCH_LOOKUP_SECONDS on ClickHouse may have forgotten its token, and ingest looks which records are there.
+ */
+export const BATCH_AGE_HEADER = 'x-glassway-batch-age';
+export const BATCH_LOOKUP_SECONDS = 300;
 export const BATCH_ROWS_MAX = 10_000;
 export const BATCH_BYTES_MAX = 32 * 1024 * 1024;
 

@@ -9,7 +9,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CALL_COLUMNS, type CallColumn } from '../contract/columns.ts';
-import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_ROWS_MAX, type CallRecord, parseRecord } from '../contract/record.ts';
+import {
+  BATCH_AGE_HEADER,
+  BATCH_CONTENT_TYPE,
+  BATCH_ID_HEADER,
+  BATCH_LOOKUP_SECONDS,
+  BATCH_ROWS_MAX,
+  type CallRecord,
+  parseRecord,
+} from '../contract/record.ts';
 import { errorText } from './error-text.ts';
 import { COST_USD_MAX } from './price.ts';
 import { Refusal } from './refusal.ts';
@@ -26,6 +34,8 @@ const FLOAT_COLUMNS = CALL_COLUMNS.filter((column): column is FloatColumn => col
 export interface BatchHead {
   readonly id: string;
   readonly gzip: boolean;
+  /** First sent so long ago, or nobody knows when, that ClickHouse may have forgotten it. */
+  readonly mayBeForgotten: boolean;
 }
 
 /**
@@ -41,7 +51,12 @@ export function readHead(request: IncomingMessage): BatchHead {
   const id = request.headers[BATCH_ID_HEADER];
   if (typeof id !== 'string' || !BATCH_ID.test(id))
     throw new Refusal('invalid_batch_id', `${BATCH_ID_HEADER}: got ${shown(id)}, want 1 to 128 characters of [A-Za-z0-9._:-].`);
-  return { id, gzip: encoding === 'gzip' };
+  return { id, gzip: encoding === 'gzip', mayBeForgotten: isOld(request.headers[BATCH_AGE_HEADER]) };
+}
+
+/** Absent: the first try. Anything that is no number of seconds: not known. */
+function isOld(age: string | string[] | undefined): boolean {
+  return age !== undefined && !(Number(age) < BATCH_LOOKUP_SECONDS);
 }
 
 export interface BodyOptions {

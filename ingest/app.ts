@@ -13,7 +13,7 @@ import type { IngestMetrics } from './metrics.ts';
 import { hasUsage, type Pricer } from './price.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
-import { clickhouseTime, type EncodedRow, encodeBodies, encodeCall } from './row.ts';
+import { bodiesKey, callKey, clickhouseTime, type EncodedRow, encodeBodies, encodeCall } from './row.ts';
 import type { RejectedRow, Writer } from './write.ts';
 
 export interface AppDeps {
@@ -74,7 +74,7 @@ async function takeBatch(deps: AppDeps, request: Request, response: Response): P
     share = deps.budget.enter();
     const body = await readBody(request, { gzip: head.gzip, bytesMax: BATCH_BYTES_MAX, reserve: share.add });
     const batch = await prepare(body, deps.price);
-    const refused = await deps.write(head.id, batch.calls, batch.bodies);
+    const refused = await deps.write({ ...head, calls: batch.calls, bodies: batch.bodies });
     answer(deps, response, head.id, batch, refused);
   } catch (error) {
     refuse(deps, response, error);
@@ -102,9 +102,9 @@ async function prepare(body: Buffer, price: Pricer['price']): Promise<PreparedBa
       const { line, record } = parsed;
       const cost = price(record);
       if (cost.cost_source === 'none' && hasUsage(record)) batch.unpriced.push(record.provider);
-      batch.calls.push({ line, json: encodeCall(record, cost, ingestedAt) });
+      batch.calls.push({ line, json: encodeCall(record, cost, ingestedAt), key: callKey(record) });
       const bodies = encodeBodies(record);
-      if (bodies !== undefined) batch.bodies.push({ line, json: bodies });
+      if (bodies !== undefined) batch.bodies.push({ line, json: bodies, key: bodiesKey(record) });
     }
     if (performance.now() >= sliceEndMs) {
       await nextTurn();

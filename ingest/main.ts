@@ -13,7 +13,9 @@ import { createApp } from './app.ts';
 import { WorkBudget } from './budget.ts';
 import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
 import { createConsole } from './console/index.ts';
+import { createRead } from './console/read.ts';
 import { errorText } from './error-text.ts';
+import { createLossMeter } from './loss.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { createPricer } from './price.ts';
@@ -61,7 +63,11 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     },
     log,
   });
-  const metrics = createMetrics({ workBytes: () => budget.bytes, isReady: readiness.isMigrated });
+  const metrics = createMetrics({
+    workBytes: () => budget.bytes,
+    isReady: readiness.isMigrated,
+    loss: createLossMeter(createRead(reader, config.database)),
+  });
   const prices = startPriceUpdates({ source: settings.priceCatalogue, log, onRead: metrics.pricesRead });
   const app = createApp({
     price: createPricer({ overrides: settings.prices, catalogue: prices.catalogue }).price,

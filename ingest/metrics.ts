@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { INGEST_METRICS, type MetricEntry } from '../contract/events.ts';
+import type { LossMeter } from './loss.ts';
 
 const INSERT_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** Providers come from the proxies' configuration; beyond so many they are counted together. */
@@ -25,6 +26,7 @@ export interface IngestMetrics {
 export interface IngestGauges {
   readonly workBytes: () => number;
   readonly isReady: () => boolean;
+  readonly loss: LossMeter;
 }
 
 export function createMetrics(gauges: IngestGauges): IngestMetrics {
@@ -55,6 +57,19 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
   });
   gauge(INGEST_METRICS.work_bytes, gauges.workBytes);
   gauge(INGEST_METRICS.ready, () => (gauges.isReady() ? 1 : 0));
+  for (const [entry, column] of [
+    [INGEST_METRICS.calls_missing, 'missing'],
+    [INGEST_METRICS.calls_duplicated, 'duplicates'],
+  ] as const)
+    new Gauge({
+      name: entry.name,
+      help: entry.help,
+      registers: [registry],
+      async collect() {
+        // Not known is not 0.
+        this.set((await gauges.loss())?.[column] ?? Number.NaN);
+      },
+    });
   const providers = new Set<string>();
 
   return {

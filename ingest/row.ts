@@ -9,6 +9,23 @@ import type { Cost } from './price.ts';
 export interface EncodedRow {
   readonly line: number;
   readonly json: string;
+  /** What tells this row from every other of its table. */
+  readonly key: RowKey;
+}
+
+export interface RowKey {
+  readonly startedAt: string;
+  /** Of a call: its proxy and its number there. Of bodies: their call's id. */
+  readonly owner: string;
+  readonly number: number;
+}
+
+export function callKey({ started_at, proxy_id, seq }: CallRecord): RowKey {
+  return { startedAt: started_at, owner: proxy_id, number: seq };
+}
+
+export function bodiesKey({ started_at, id }: CallRecord): RowKey {
+  return { startedAt: started_at, owner: id, number: 0 };
 }
 
 /** JSON.stringify writes half a surrogate pair as `\udxxx`; ClickHouse refuses the row for it. */

@@ -7,11 +7,16 @@
  * if we die in between, a call lacks its captured text until the batch comes again, and then `calls`
  * recognises the token, its rollup is completed if that was cut short, and the bodies go in. The other
  * way round a batch that never came again would leave private text in `bodies` that no call leads to.
+ *
+ * ClickHouse remembers a table's last 10,000 tokens. A batch that comes again after so long that its token may be
+ * forgotten is looked up by its rows' keys, and only what is not there is inserted.
  */
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import { errorText } from './error-text.ts';
+import { createLookup, INSERTS_REMEMBERED, type LookupTable } from './lookup.ts';
 import { Refusal } from './refusal.ts';
 import type { EncodedRow } from './row.ts';
 
@@ -25,9 +30,18 @@ export interface WriterDeps {
   readonly database: string;
   /** Told the seconds that each insert took. */
   readonly onInsert: (seconds: number) => void;
+  /** After how many inserts a token may be forgotten. */
+  readonly insertsRemembered?: number;
 }
 
-export type Writer = (batchId: string, calls: readonly EncodedRow[], bodies: readonly EncodedRow[]) => Promise<readonly RejectedRow[]>;
+export interface BatchRows {
+  readonly id: string;
+  readonly calls: readonly EncodedRow[];
+  readonly bodies: readonly EncodedRow[];
+  readonly mayBeForgotten: boolean;
+}
+
+export type Writer = (batch: BatchRows) => Promise<readonly RejectedRow[]>;
 
 interface Search {
   splitsLeft: number;
@@ -86,7 +100,7 @@ const SPLITS_MAX = 128;
 const PIECE_CHARS = 64 * 1024;
 
 /** The rows of `calls` and `bodies` that ClickHouse refuses for what they are; the others are committed. */
-export function createWriter({ client, database, onInsert }: WriterDeps): Writer {
+export function createWriter({ client, database, onInsert, insertsRemembered = INSERTS_REMEMBERED }: WriterDeps): Writer {
   const insert = async (table: string, rows: readonly EncodedRow[], token: string): Promise<void> => {
     const startedMs = performance.now();
     const result = await client.exec({
@@ -126,14 +140,37 @@ export function createWriter({ client, database, onInsert }: WriterDeps): Writer
     return rejected;
   };
 
-  return async (batchId, calls, bodies) => {
-    const search = (): Search => ({ splitsLeft: SPLITS_MAX, refusedLeft: REFUSED_ROWS_MAX, anyInserted: false });
-    const rejected = calls.length === 0 ? [] : await insertOrSplit('calls', calls, `${batchId}:calls`, search());
+  const findAbsent = createLookup({ client, database, insertsRemembered });
+  const write = async (table: LookupTable, rows: readonly EncodedRow[], batch: BatchRows): Promise<RejectedRow[]> => {
+    const search = { splitsLeft: SPLITS_MAX, refusedLeft: REFUSED_ROWS_MAX, anyInserted: false };
+    if (rows.length === 0) return [];
+    const absent = batch.mayBeForgotten ? await lookUp(table, rows) : rows;
+    const token = absent.length === rows.length ? `${batch.id}:${table}` : `${batch.id}:${table}:${linesHash(absent)}`;
+    return insertOrSplit(table, absent, token, search);
+  };
+  const lookUp = async (table: LookupTable, rows: readonly EncodedRow[]): Promise<readonly EncodedRow[]> => {
+    try {
+      return await findAbsent(table, rows);
+    } catch (error) {
+      throw new Refusal('insert_failed', describe(error), { cause: error });
+    }
+  };
+
+  return async (batch) => {
+    const rejected = await write('calls', batch.calls, batch);
     const refused = new Set(rejected.map((row) => row.line));
-    const kept = bodies.filter((row) => !refused.has(row.line));
-    if (kept.length > 0) rejected.push(...(await insertOrSplit('bodies', kept, `${batchId}:bodies`, search())));
+    const kept = batch.bodies.filter((row) => !refused.has(row.line));
+    rejected.push(...(await write('bodies', kept, batch)));
     return rejected;
   };
+}
+
+/** The same lines missing again are the same insert again. */
+function linesHash(rows: readonly EncodedRow[]): string {
+  return createHash('sha256')
+    .update(rows.map(({ line }) => line).join())
+    .digest('hex')
+    .slice(0, 16);
 }
 
 export function isDataError(error: unknown): boolean {

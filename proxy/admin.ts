@@ -12,10 +12,12 @@ export interface AdminOptions {
   readonly journal: Journal;
   readonly version: string;
   readonly ingestUrl: string | undefined;
+  /** Records lost so far, by reason. */
+  readonly losses: () => Readonly<Record<string, number>>;
   readonly state: { readonly accepting: boolean };
 }
 
-export function createAdminApp({ metrics, journal, version, ingestUrl, state }: AdminOptions): Server {
+export function createAdminApp({ metrics, journal, version, ingestUrl, losses, state }: AdminOptions): Server {
   const app = express();
   app.disable('x-powered-by');
   app.get('/healthz', (_req, res) => {
@@ -23,9 +25,21 @@ export function createAdminApp({ metrics, journal, version, ingestUrl, state }: 
   });
   app.get('/readyz', (_req, res) => {
     // Ingest being away is no reason to send calls elsewhere: calls work without it.
-    res
-      .status(state.accepting ? 200 : 503)
-      .json({ ready: state.accepting, ingest_url: ingestUrl ?? null, queue_records: journal.records, queue_bytes: journal.bytes });
+    const { fault, inFlight, memoryRecords } = journal.state;
+    res.status(state.accepting ? 200 : 503).json({
+      ready: state.accepting,
+      ingest_url: ingestUrl ?? null,
+      queue_records: journal.records,
+      queue_bytes: journal.bytes,
+      // Nor is a failing disk: records wait in memory.
+      journal: {
+        ok: fault === undefined,
+        fault: fault ?? null,
+        calls_in_flight: inFlight,
+        records_in_memory: memoryRecords,
+        records_lost: losses(),
+      },
+    });
   });
   app.get('/metrics', async (_req, res) => {
     res.type(metrics.registry.contentType).send(await metrics.registry.metrics());

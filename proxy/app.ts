@@ -12,14 +12,13 @@ import type { CaptureMode } from '../contract/columns.ts';
 import type { Settings } from '../contract/config.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { CallRecord } from '../contract/record.ts';
 import { effectiveCapture } from './capture.ts';
 import type { UpstreamTable } from './config.ts';
 import { createEstimator, type Estimator } from './estimate/estimator.ts';
 import { HeldBytes } from './estimate/held-bytes.ts';
 import { forward, internalError } from './forward.ts';
 import { createIdentify } from './identify.ts';
-import type { Journal } from './journal.ts';
+import type { FinishedRecord, Journal } from './journal.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
@@ -74,23 +73,26 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   function handleCall(req: IncomingMessage, res: ServerResponse): void {
     let dialect = dialectOfPath(req.url ?? '', options.upstreams);
     let requestId = '';
+    let tap: CallTap | undefined;
     try {
       const routed = route(req.url ?? '', req.rawHeaders);
       dialect = routed.upstream.dialect;
       const identity = identify(req.rawHeaders, routed.query);
       requestId = identity.request_id;
-      const tap = taps.open(identity, routed, req);
+      tap = taps.open(identity, routed, req);
       metrics.callsInFlight.inc();
       res.on('close', () => metrics.callsInFlight.dec());
       forward(req, res, routed, requestId, tap, {
         dispatcher,
         requestBufferBytes: settings.limits.requestBufferBytes,
         askUsage: tap.usageOnRequest && injects(identity.project),
+        finish_ms: projectOf(settings, identity.project)?.onClientAbort === 'finish' ? settings.timeouts.finishMs : 0,
       });
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);
-      metrics.calls.inc({ outcome: error.outcome });
+      if (tap) tap.end({ kind: 'gateway_error', error });
+      else metrics.calls.inc({ outcome: error.outcome });
       if (res.headersSent) res.destroy();
       else sendError(res, error, dialect, requestId);
     }
@@ -135,22 +137,35 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
 
 interface TapFactory {
   readonly open: OpenTap;
-  readonly emit: TapOptions['emit'];
+  /** A record of its own beside its connection's. */
+  readonly emit: (record: FinishedRecord, limited: readonly string[]) => void;
   readonly limited: (reason: string) => void;
   readonly fault: TapOptions['fault'];
+}
+
+function projectOf(settings: Settings, project: string): Settings['projects'][string] | undefined {
+  return Object.hasOwn(settings.projects, project) ? settings.projects[project] : undefined;
 }
 
 /** Taps whose records go to the journal, with what the project captures. */
 function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator): TapFactory {
   const heldBytes = new HeldBytes();
-  const emit = (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => {
+  const begin: TapOptions['begin'] = (call) => journal.start(call);
+  const countCall = (record: FinishedRecord, limited: readonly string[]) => {
     metrics.calls.inc({ outcome: record.outcome });
     for (const reason of limited) metrics.tapLimited.inc({ reason });
-    if (!journal.append(record)) metrics.recordsDropped.inc({ reason: 'queue_full' });
   };
+  const emit: TapOptions['emit'] = (seq, record, limited, done) => {
+    countCall(record, limited);
+    journal.finish(seq, record, done);
+  };
+  const emitWhole: TapFactory['emit'] = (record, limited) => {
+    countCall(record, limited);
+    journal.add(record);
+  };
+  const giveUp: TapOptions['giveUp'] = (seq) => journal.finishUnknown(seq, 'glassway_tap_failed');
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
-  const captureOf = (project: string): CaptureMode =>
-    (Object.hasOwn(settings.projects, project) ? settings.projects[project]?.capture : undefined) ?? 'metadata';
+  const captureOf = (project: string): CaptureMode => projectOf(settings, project)?.capture ?? 'metadata';
   const open: OpenTap = (identity, route, req) =>
     new CallTap({
       identity,
@@ -162,10 +177,12 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
         effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
       heldBytes,
       count: (job, done) => estimator.count(job, done),
+      begin,
       emit,
+      giveUp,
       fault,
     });
-  return { open, emit, limited: (reason) => metrics.tapLimited.inc({ reason }), fault };
+  return { open, emit: emitWhole, limited: (reason) => metrics.tapLimited.inc({ reason }), fault };
 }
 
 /**

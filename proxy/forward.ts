@@ -20,6 +20,8 @@ export interface ForwardOptions {
   readonly requestBufferBytes: number;
   /** Ask for a stream's usage where the caller does not, and keep it from the caller. */
   readonly askUsage: boolean;
+  /** How long the answer is read on after the client went away, for the record's sake; 0: the provider is cut off at once. */
+  readonly finish_ms: number;
 }
 
 export function forward(
@@ -44,12 +46,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #route: Route;
   readonly #requestId: string;
   readonly #tap: CallTap;
-  readonly #dispatcher: Dispatcher;
-  readonly #askUsage: boolean;
+  readonly #options: ForwardOptions;
+  #finishLimit: NodeJS.Timeout | undefined;
   #usageAsked = false;
   #stripping: Stripping | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #clientGone = false;
+  /** The client is gone, and the answer is read on. */
+  #finishing = false;
+  #dispatched = false;
   #finished = false;
   #drainWatched = false;
   #bodyStarted = false;
@@ -60,8 +65,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#route = route;
     this.#requestId = requestId;
     this.#tap = tap;
-    this.#dispatcher = options.dispatcher;
-    this.#askUsage = options.askUsage;
+    this.#options = options;
     res.sendDate = false; // the provider's Date passes; none of ours is added
     res.on('close', () => this.#onClientClose());
   }
@@ -81,7 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #withUsageAsked(body: Buffer): Buffer {
-    const changed = this.#askUsage && mayAsk(this.#req.rawHeaders) ? askForUsage(body) : undefined;
+    const changed = this.#options.askUsage && mayAsk(this.#req.rawHeaders) ? askForUsage(body) : undefined;
     this.#usageAsked = changed !== undefined;
     return changed ?? body;
   }
@@ -118,13 +122,14 @@ class Exchange implements Dispatcher.DispatchHandler {
       headers,
       body,
     } as unknown as Dispatcher.DispatchOptions;
-    this.#dispatcher.dispatch(options, this);
+    this.#options.dispatcher.dispatch(options, this);
+    this.#dispatched = true;
     this.#tap.dispatched();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#clientGone) controller.abort(new Error('the client went away'));
+    if (this.#clientGone && !this.#finishing) controller.abort(new Error('the client went away'));
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage?: string): void {
@@ -132,6 +137,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#res.headersSent) return;
     const headers = responseHeaders(controller.rawHeaders as (Buffer | string)[]);
     this.#tap.responseHeaders(status, headers);
+    if (this.#finishing) return;
     if (this.#usageAsked) this.#startStripping(status, headers);
     if (!this.#canCarryTrailers(status, headers)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
@@ -164,7 +170,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #write(chunk: Buffer, controller: Dispatcher.DispatchController | undefined): void {
     this.#bodyStarted = true;
-    if (!this.#res.write(chunk)) {
+    if (!this.#finishing && !this.#res.write(chunk)) {
       controller?.pause();
       if (!this.#drainWatched) {
         this.#drainWatched = true;
@@ -175,6 +181,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     this.#finished = true;
+    if (this.#finishing) {
+      this.#endFinishing();
+      return;
+    }
     const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
     if (trailers.length > 0) this.#addTrailers(trailers);
     // The record is made before the client can see the end, so that no answered call is without one.
@@ -184,12 +194,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
+    if (this.#finishing) this.#endFinishing();
     if (this.#clientGone || this.#finished) return;
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#res.headersSent) {
-      this.#tap.end({ kind: 'gateway_error', error });
-      sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
+      this.#tap.end({ kind: 'gateway_error', error }, () => sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId));
       return;
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
@@ -202,7 +212,20 @@ class Exchange implements Dispatcher.DispatchHandler {
   #onClientClose(): void {
     if (this.#finished || this.#res.writableFinished) return;
     this.#clientGone = true;
+    // A request that the provider does not have whole will never be answered.
+    if (this.#options.finish_ms > 0 && this.#req.complete && this.#dispatched) {
+      this.#finishing = true;
+      this.#finishLimit = setTimeout(() => this.#controller?.abort(new Error('the client went away')), this.#options.finish_ms);
+      this.#controller?.resume();
+      return;
+    }
     this.#controller?.abort(new Error('the client went away'));
+    this.#tap.end({ kind: 'client_abort' });
+  }
+
+  /** The client's part was over before: the record says so, with all that the provider said. */
+  #endFinishing(): void {
+    clearTimeout(this.#finishLimit);
     this.#tap.end({ kind: 'client_abort' });
   }
 

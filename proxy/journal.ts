@@ -1,88 +1,344 @@
 /**
- * Finished records on their way to ingest: takes one record a call, gives batches in order, forgets
- * them once they are acknowledged. Bounded by records and bytes; what does not fit is counted, never silent.
- * Held in memory: what a killed proxy had not shipped is lost, and its gap in `seq` shows that.
+ * Where calls are safe: takes a start when a call goes to the provider and a record when it is over, gives
+ * batches to the shipper. Both are in the kernel's page cache before the call goes on, so that no kill of this
+ * process loses one; `fsync` says what a kill of the machine may lose. What the disk does is never felt by a
+ * call: a disk that fails or stalls is left alone for a while and records wait in memory, bounded and counted.
+ *
+ * Both writes are synchronous, one each a call: 2.1 µs for a start, 2.8 µs for a record, 0.7 µs for encoding and
+ * checksum (Node 24, ext4). Putting a turn's writes together would save less than it costs: the client's end
+ * would leave its chunks' packet and become a system call of its own.
  */
-import { BATCH_BYTES_MAX, BATCH_ROWS_MAX, type CallRecord } from '../contract/record.ts';
+import { closeSync, fdatasync, fdatasyncSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../contract/config.ts';
+import type { Log } from '../contract/log.ts';
+import { BATCH_BYTES_MAX, type CallRecord } from '../contract/record.ts';
+import type { Batch, BatchSource } from './journal/batch.ts';
+import { DEAD_LETTER_FILE, keepDeadLetters } from './journal/dead-letters.ts';
+import { createEncoder, ENTRY_KINDS, type EntryKind } from './journal/entry.ts';
+import { claimFolder, removeFolder } from './journal/folder.ts';
+import { MemoryQueue } from './journal/memory.ts';
+import { SEGMENT_BYTES, Segments } from './journal/segments.ts';
+import { type StartColumns, unfinishedRecord } from './journal/unfinished.ts';
 
-export interface JournalLimits {
-  readonly records: number;
+export type FinishedRecord = Omit<CallRecord, 'seq' | 'proxy_id'>;
+
+/** Why records were lost. `journal_full`: the oldest, for room; `queue_full`: no disk, and memory full; `damaged`: by the disk. */
+export type LossReason = 'journal_full' | 'queue_full' | 'damaged';
+
+export interface JournalOptions {
+  /** `<data>/journal`; undefined: in memory only. */
+  readonly root: string | undefined;
+  readonly proxyId: string;
+  readonly fsync: Settings['journal']['fsync'];
+  readonly bytesMax: number;
+  readonly memory: { readonly records: number; readonly bytes: number };
+  readonly log: Log;
+}
+
+export interface JournalState {
+  /** The disk takes what is written; otherwise why not. */
+  readonly fault: string | undefined;
+  readonly inFlight: number;
+  readonly memoryRecords: number;
+  readonly diskBytes: number;
+}
+
+export interface Journal extends BatchSource {
+  /** Bytes held: on disk, and in memory for want of a disk. */
   readonly bytes: number;
+  readonly state: JournalState;
+  /** Numbers a call that goes to the provider. */
+  start(call: StartColumns): number;
+  /** The call is over; `done` is called once its record is as safe as `fsync` asks. */
+  finish(seq: number, record: FinishedRecord, done: () => void): void;
+  /** A record without a start: it is whole as it comes. */
+  add(record: FinishedRecord): void;
+  /** The call is over, and no record could be made of it: what its start said becomes one. */
+  finishUnknown(seq: number, errorType: string): void;
+  /** Called with each loss, and with each fault of the disk. */
+  onLoss(listener: (reason: LossReason, records: number) => void): void;
+  onFault(listener: (code: string) => void): void;
+  /** Leaves on disk what was not shipped; says how many records are lost because they are not on disk. */
+  close(): number;
 }
 
-/** Consecutive records, fixed once taken, so that every retry of a batch is the same batch. */
-export interface Batch {
-  readonly id: string;
-  readonly lines: readonly string[];
+const TICK_MS = 1_000;
+const RETRY_MS_MAX = 30_000;
+/** A write into the page cache takes microseconds. One that takes this long is a disk that hangs, and with it every call. */
+const STALL_MS = 1_000;
+const NOT_ON_DISK = -1;
+/** A batch must hold at least one record, and its line's end. */
+const RECORD_BYTES_MAX = BATCH_BYTES_MAX - 1;
+
+interface InFlight {
+  readonly json: string;
+  /** Where its start is. */
+  segment: number;
 }
 
-interface Entry {
-  readonly seq: number;
-  readonly line: string;
-  readonly bytes: number;
+export function openJournal(options: JournalOptions): Journal {
+  return new DiskJournal(options);
 }
 
-export interface Journal {
-  /** Numbers the record and keeps it; false when it had to be dropped because the journal is full. */
-  append(record: Omit<CallRecord, 'seq' | 'proxy_id'>): boolean;
-  /** The oldest records as a batch, or undefined when there are none. The same batch until it is acknowledged. */
-  take(): Batch | undefined;
-  /** The batch that `take` gave is safe, or will never be: it is forgotten. */
-  acknowledge(batch: Batch): void;
-  /** Called whenever a record was appended. */
-  onAppend(listener: () => void): void;
-  readonly records: number;
-  readonly bytes: number;
-}
+class DiskJournal implements Journal {
+  readonly #options: JournalOptions;
+  readonly #dir: string | undefined;
+  readonly #encode = createEncoder();
+  readonly #inFlight = new Map<number, InFlight>();
+  readonly #memory: MemoryQueue;
+  readonly #segments: Segments | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #lock: number | undefined;
+  #opened = false;
+  #closed = false;
+  #seq = 0;
+  #fault: string | undefined;
+  #retryAt_ms = 0;
+  #retry_ms = TICK_MS;
+  #unsynced = false;
+  #syncing = false;
+  #waiting: (() => void)[] = [];
+  #onAppend: () => void = () => {};
+  #onLoss: (reason: LossReason, records: number) => void = () => {};
+  #onFault: (code: string) => void = () => {};
 
-export function createJournal(proxyId: string, limits: JournalLimits): Journal {
-  let entries: Entry[] = [];
-  let bytes = 0;
-  let seq = 0;
-  let taken: { batch: Batch; count: number; bytes: number } | undefined;
-  let listener: () => void = () => {};
-  return {
-    append(record) {
-      // A dropped record uses its number up: the gap is how loss is seen.
-      seq += 1;
-      const line = JSON.stringify({ ...record, proxy_id: proxyId, seq });
-      const lineBytes = Buffer.byteLength(line) + 1;
-      if (entries.length >= limits.records || bytes + lineBytes > limits.bytes || lineBytes > BATCH_BYTES_MAX) return false;
-      entries.push({ seq, line, bytes: lineBytes });
-      bytes += lineBytes;
-      listener();
-      return true;
-    },
-    take() {
-      if (taken) return taken.batch;
-      const first = entries[0];
-      if (first === undefined) return undefined;
-      let count = 0;
-      let batchBytes = 0;
-      for (const entry of entries) {
-        if (count >= BATCH_ROWS_MAX || (count > 0 && batchBytes + entry.bytes > BATCH_BYTES_MAX)) break;
-        count += 1;
-        batchBytes += entry.bytes;
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#memory = new MemoryQueue(options.proxyId, options.memory);
+    if (options.root !== undefined) {
+      this.#dir = join(options.root, options.proxyId);
+      this.#segments = new Segments({
+        dir: this.#dir,
+        proxyId: options.proxyId,
+        segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.bytesMax / 8)),
+        beforeRetire: (segment) => this.#carryForward(segment),
+        onDamage: (records) => this.#lose('damaged', records),
+        onFull: (file) => this.#syncFull(file),
+      });
+      this.#fault = 'not opened yet';
+      this.#recover();
+    }
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  get records(): number {
+    return this.#memory.records + (this.#segments?.records ?? 0);
+  }
+
+  get bytes(): number {
+    return this.#memory.bytes + (this.#segments?.bytes ?? 0);
+  }
+
+  get state(): JournalState {
+    return {
+      fault: this.#fault,
+      inFlight: this.#inFlight.size,
+      memoryRecords: this.#memory.records,
+      diskBytes: this.#segments?.bytes ?? 0,
+    };
+  }
+
+  start(call: StartColumns): number {
+    this.#seq += 1;
+    const json = this.#numbered(call, this.#seq);
+    this.#inFlight.set(this.#seq, { json, segment: this.#write(ENTRY_KINDS.start, this.#seq, json) });
+    return this.#seq;
+  }
+
+  finish(seq: number, record: FinishedRecord, done: () => void): void {
+    let json = this.#numbered(record, seq);
+    // Only captured text can be so long (JSON writes a control character as six bytes): the call itself is kept.
+    if (json.length * 3 > RECORD_BYTES_MAX && Buffer.byteLength(json) > RECORD_BYTES_MAX)
+      json = this.#numbered({ ...record, bodies: undefined }, seq);
+    this.#keep(seq, json);
+    if (this.#options.fsync === 'always' && this.#fault === undefined && this.#segments !== undefined) this.#afterSync(done);
+    else done();
+  }
+
+  add(record: FinishedRecord): void {
+    this.#seq += 1;
+    this.finish(this.#seq, record, () => {});
+  }
+
+  finishUnknown(seq: number, errorType: string): void {
+    const start = this.#inFlight.get(seq);
+    if (start !== undefined) this.#keep(seq, JSON.stringify(unfinishedRecord(JSON.parse(start.json), errorType)));
+  }
+
+  async take(): Promise<Batch | undefined> {
+    return this.#memory.take() ?? (await this.#segments?.take());
+  }
+
+  acknowledge(batch: Batch): void {
+    if (!this.#memory.acknowledge(batch)) this.#segments?.acknowledge(batch);
+  }
+
+  setAside(letters: Parameters<BatchSource['setAside']>[0]): number {
+    return this.#dir === undefined ? letters.length : keepDeadLetters(join(this.#dir, DEAD_LETTER_FILE), letters);
+  }
+
+  onAppend(listener: () => void): void {
+    this.#onAppend = listener;
+  }
+
+  onLoss(listener: (reason: LossReason, records: number) => void): void {
+    this.#onLoss = listener;
+  }
+
+  onFault(listener: (code: string) => void): void {
+    this.#onFault = listener;
+  }
+
+  close(): number {
+    if (this.#closed) return this.#memory.records;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    if (this.#fault !== undefined && this.#segments !== undefined) this.#recover();
+    const shipped = this.records === 0 && this.#inFlight.size === 0;
+    this.#segments?.close(shipped);
+    if (shipped && this.#dir !== undefined) removeFolder(this.#dir);
+    if (this.#lock !== undefined) closeSync(this.#lock);
+    for (const done of this.#waiting.splice(0)) done();
+    return this.#memory.records;
+  }
+
+  /** Cheaper than copying forty columns into a new object. */
+  #numbered(columns: object, seq: number): string {
+    return `${JSON.stringify(columns).slice(0, -1)},"proxy_id":"${this.#options.proxyId}","seq":${seq}}`;
+  }
+
+  #keep(seq: number, json: string): void {
+    this.#inFlight.delete(seq);
+    if (this.#write(ENTRY_KINDS.record, seq, json) === NOT_ON_DISK && !this.#memory.push({ seq, json })) this.#lose('queue_full', 1);
+    this.#onAppend();
+  }
+
+  /** The segment that has the entry, or NOT_ON_DISK. */
+  #write(kind: EntryKind, seq: number, json: string): number {
+    const segments = this.#segments;
+    if (segments === undefined || this.#fault !== undefined) return NOT_ON_DISK;
+    const entry = this.#encode(kind, seq, json);
+    while (segments.bytes + entry.length > this.#options.bytesMax) {
+      const lost = segments.dropOldest();
+      if (lost === undefined) break;
+      this.#lose('journal_full', lost);
+    }
+    const before_ms = performance.now();
+    try {
+      const segment = segments.append(entry, kind);
+      this.#unsynced = true;
+      if (performance.now() - before_ms > STALL_MS) this.#fail(new Error(`the disk took more than ${STALL_MS} ms for a write`), 'stalled');
+      return segment;
+    } catch (error) {
+      this.#fail(error);
+      return NOT_ON_DISK;
+    }
+  }
+
+  /** Starts of calls still in flight, from a segment that is about to go. */
+  #carryForward(segment: number): boolean {
+    for (const [seq, start] of this.#inFlight) {
+      // Starts are in the order of their numbers, but for those carried before.
+      if (start.segment !== segment) continue;
+      if (this.#fault !== undefined || this.#segments === undefined) return false;
+      try {
+        start.segment = this.#segments.append(this.#encode(ENTRY_KINDS.start, seq, start.json), ENTRY_KINDS.start);
+      } catch (error) {
+        this.#fail(error);
+        return false;
       }
-      const chosen = entries.slice(0, count);
-      const last = chosen.at(-1) ?? first;
-      taken = { batch: { id: `${proxyId}.${first.seq}-${last.seq}`, lines: chosen.map((entry) => entry.line) }, count, bytes: batchBytes };
-      return taken.batch;
-    },
-    acknowledge(batch) {
-      if (taken?.batch !== batch) throw new Error(`batch ${batch.id} is not the one that was taken`);
-      entries = entries.slice(taken.count);
-      bytes -= taken.bytes;
-      taken = undefined;
-    },
-    onAppend(next) {
-      listener = next;
-    },
-    get records() {
-      return entries.length;
-    },
-    get bytes() {
-      return bytes;
-    },
-  };
+    }
+    return true;
+  }
+
+  #lose(reason: LossReason, records: number): void {
+    if (records > 0) this.#onLoss(reason, records);
+  }
+
+  #fail(error: unknown, code = codeOf(error), told = false): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = `${code}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#retryAt_ms = performance.now() + this.#retry_ms;
+    this.#segments?.seal();
+    this.#onFault(code);
+    if (!told) this.#options.log('error', `the journal's disk fails (${this.#fault}); calls go on, records wait in memory`);
+    for (const done of this.#waiting.splice(0)) done();
+  }
+
+  #tick(): void {
+    const segments = this.#segments;
+    if (segments === undefined) return;
+    if (this.#fault !== undefined) {
+      if (performance.now() >= this.#retryAt_ms) this.#recover();
+    } else if (!segments.isInPlace()) this.#fail(new Error(`files in ${this.#dir} were removed`), 'removed');
+    else if (this.#unsynced && this.#options.fsync === 'second') this.#sync();
+  }
+
+  /** Tries the disk again: the folder, what was removed from it, the starts and records that it missed. */
+  #recover(): void {
+    const segments = this.#segments;
+    if (segments === undefined || this.#dir === undefined || this.#options.root === undefined) return;
+    const failed = this.#fault;
+    try {
+      const lock = claimFolder(this.#options.root, this.#options.proxyId);
+      if (lock !== undefined) {
+        if (this.#lock !== undefined) closeSync(this.#lock);
+        this.#lock = lock;
+      }
+      if (!segments.restore()) return; // the next tick goes on
+      for (const [seq, start] of this.#inFlight)
+        if (start.segment === NOT_ON_DISK)
+          start.segment = segments.append(this.#encode(ENTRY_KINDS.start, seq, start.json), ENTRY_KINDS.start);
+      this.#memory.moveTo(({ seq, json }) => segments.append(this.#encode(ENTRY_KINDS.record, seq, json), ENTRY_KINDS.record));
+      this.#fault = undefined;
+      this.#retry_ms = TICK_MS;
+      if (this.#opened) this.#options.log('info', `the journal's disk works again (it had failed: ${failed})`);
+      this.#opened = true;
+    } catch (error) {
+      segments.seal();
+      this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
+      this.#retryAt_ms = performance.now() + this.#retry_ms;
+      // Told once, not at every try.
+      const told = this.#opened;
+      this.#opened = true;
+      this.#fault = undefined;
+      this.#fail(error, codeOf(error), told);
+    }
+  }
+
+  /** What is in a full segment is not in the next one's fdatasync. */
+  #syncFull(file: number): void {
+    if (this.#options.fsync === 'always') fdatasyncSync(file);
+    else if (this.#options.fsync === 'second') fdatasync(file, () => {});
+  }
+
+  /** One fdatasync at a time; whoever comes meanwhile shares the next. */
+  #afterSync(done: () => void): void {
+    this.#waiting.push(done);
+    this.#sync();
+  }
+
+  #sync(): void {
+    const file = this.#segments?.currentFile;
+    if (this.#syncing) return;
+    this.#unsynced = false;
+    const waiting = this.#waiting.splice(0);
+    if (file === undefined) {
+      for (const done of waiting) done();
+      return;
+    }
+    this.#syncing = true;
+    fdatasync(file, (error) => {
+      this.#syncing = false;
+      // EBADF: the segment was shipped and deleted meanwhile, which is safer still.
+      if (error && error.code !== 'EBADF') this.#fail(error);
+      for (const done of waiting) done();
+      if (this.#waiting.length > 0) this.#sync();
+    });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'error';
 }

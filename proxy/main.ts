@@ -14,9 +14,10 @@ import type { Log } from '../contract/log.ts';
 import { createAdminApp } from './admin.ts';
 import { createProxyApp, type ProxyApp } from './app.ts';
 import { upstreamTable } from './config.ts';
-import { createJournal } from './journal.ts';
-import { createProxyMetrics } from './metrics.ts';
-import { startShipper } from './ship.ts';
+import { startAdoption } from './journal/adopt.ts';
+import { type Journal, openJournal } from './journal.ts';
+import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
+import { type Shipper, startShipper } from './ship.ts';
 
 export interface RunningProxy {
   readonly url: string;
@@ -30,13 +31,29 @@ const FLUSH_MS = 10_000;
 /** @throws StartError when a port or the data folder cannot be had */
 export async function startProxy(settings: Settings, options: { dataDir: string; version: string; log: Log }): Promise<RunningProxy> {
   const { log } = options;
-  const journal = createJournal(proxyId(), { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes });
+  const id = proxyId();
+  const root = settings.journal.dir ?? join(options.dataDir, 'journal');
+  const journal = openJournal({
+    root,
+    proxyId: id,
+    fsync: settings.journal.fsync,
+    bytesMax: settings.journal.bytesMax,
+    memory: { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes },
+    log,
+  });
   const metrics = createProxyMetrics(journal);
+  const losses: Record<string, number> = {};
+  const lose = (reason: string, records: number) => {
+    losses[reason] = (losses[reason] ?? 0) + records;
+    metrics.recordsDropped.inc({ reason }, records);
+  };
+  journal.onLoss(lose);
+  journal.onFault((code) => metrics.journalFaults.inc({ code }));
   const upstreams = upstreamTable(settings);
   const fingerprintKey = readFingerprintKey(options.dataDir);
   const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log });
   const state = { accepting: true };
-  const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, state });
+  const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, losses: () => losses, state });
   const { host } = settings.listen;
   try {
     await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
@@ -44,9 +61,22 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   } catch (error) {
     app.server.close();
     await app.close();
+    journal.close();
     throw error;
   }
-  const shipper = settings.ingestUrl === undefined ? undefined : startShipper({ ingestUrl: settings.ingestUrl, journal, metrics, log });
+  const shipping =
+    settings.ingestUrl === undefined
+      ? undefined
+      : startShipping({
+          ingestUrl: settings.ingestUrl,
+          journal,
+          root,
+          proxyId: id,
+          bytesMax: settings.journal.bytesMax,
+          metrics,
+          lose,
+          log,
+        });
   return {
     url: `http://${hostInUrl(host)}:${settings.listen.proxy}`,
     adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
@@ -54,15 +84,59 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
       state.accepting = false;
       await drain(app, settings.timeouts.drainMs, log);
       await app.close();
-      const flushed = (await shipper?.flush(performance.now() + FLUSH_MS)) ?? journal.records === 0;
-      await shipper?.stop();
-      if (!flushed) {
-        metrics.recordsDropped.inc({ reason: 'stopped' }, journal.records);
-        log('error', `${journal.records} records could not be shipped before the stop and are lost`);
-      }
+      await shipping?.stop();
+      const waiting = journal.records;
+      const recordsLost = journal.close();
+      if (recordsLost > 0) {
+        lose('stopped', recordsLost);
+        log('error', `${recordsLost} records could be neither shipped nor written to the disk, and are lost`);
+      } else if (waiting > 0) log('info', `${waiting} records wait in ${root} for the next proxy`);
       admin.closeAllConnections();
       admin.close();
-      return { recordsLost: journal.records };
+      return { recordsLost };
+    },
+  };
+}
+
+interface ShippingOptions {
+  readonly ingestUrl: string;
+  readonly journal: Journal;
+  readonly root: string;
+  readonly proxyId: string;
+  readonly bytesMax: number;
+  readonly metrics: ProxyMetrics;
+  readonly lose: (reason: string, records: number) => void;
+  readonly log: Log;
+}
+
+/** Ships the own journal, and beside it those that dead processes left. */
+function startShipping({ ingestUrl, journal, root, proxyId, bytesMax, metrics, lose, log }: ShippingOptions): { stop(): Promise<void> } {
+  const own = startShipper({ ingestUrl, source: journal, metrics, log });
+  let adopted: Shipper | undefined;
+  const adoption = startAdoption({
+    root,
+    proxyId,
+    async shipAll(source) {
+      adopted = startShipper({ ingestUrl, source, metrics, log });
+      const shipped = await adopted.drained();
+      await adopted.stop();
+      return shipped;
+    },
+    onAdopt(unfinished) {
+      metrics.journalsAdopted.inc();
+      metrics.callsCutOff.inc(unfinished);
+    },
+    onLoss: lose,
+    bytesMax,
+    log,
+  });
+  return {
+    async stop() {
+      // What is on disk the next proxy ships just as well: only what is not is worth waiting for.
+      await own.flush(performance.now() + FLUSH_MS, journal.state.memoryRecords > 0);
+      const adoptionStopped = adoption.stop();
+      await Promise.all([own.stop(), adopted?.stop()]);
+      await adoptionStopped;
     },
   };
 }

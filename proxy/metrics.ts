@@ -14,6 +14,10 @@ export interface ProxyMetrics {
   readonly estimates: Counter<'result'>;
   readonly recordsDropped: Counter<'reason'>;
   readonly batches: Counter<'result'>;
+  readonly deadLetters: Counter<'reason'>;
+  readonly journalFaults: Counter<'code'>;
+  readonly journalsAdopted: Counter;
+  readonly callsCutOff: Counter;
 }
 
 export function createProxyMetrics(journal: Journal): ProxyMetrics {
@@ -31,6 +35,7 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
     });
   gauge(PROXY_METRICS.queue_records, () => journal.records);
   gauge(PROXY_METRICS.queue_bytes, () => journal.bytes);
+  gauge(PROXY_METRICS.journal_ok, () => (journal.state.fault === undefined ? 1 : 0));
   return {
     registry,
     calls: new Counter({ ...named(PROXY_METRICS.calls), labelNames: ['outcome'], registers }),
@@ -39,6 +44,10 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
     estimates: new Counter({ ...named(PROXY_METRICS.estimates), labelNames: ['result'], registers }),
     recordsDropped: new Counter({ ...named(PROXY_METRICS.records_dropped), labelNames: ['reason'], registers }),
     batches: new Counter({ ...named(PROXY_METRICS.batches), labelNames: ['result'], registers }),
+    deadLetters: new Counter({ ...named(PROXY_METRICS.dead_letters), labelNames: ['reason'], registers }),
+    journalFaults: new Counter({ ...named(PROXY_METRICS.journal_faults), labelNames: ['code'], registers }),
+    journalsAdopted: new Counter({ ...named(PROXY_METRICS.journals_adopted), registers }),
+    callsCutOff: new Counter({ ...named(PROXY_METRICS.calls_cut_off), registers }),
   };
 }
 

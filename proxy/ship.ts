@@ -1,161 +1,273 @@
 /**
- * Carries the journal's batches to ingest: one at a time, in order, gzip, the same batch id on every try,
- * for ever, with growing pauses and jitter. Only what ingest can never accept is given up, counted and logged.
- * Never touches a call: it runs between them.
+ * Carries the batches of one journal to ingest: one at a time, in order, gzip, the same batch id on every try,
+ * for ever, with growing pauses and jitter. What ingest can never take is found by halving its batch and set
+ * aside with the reason; it holds up nothing else. Never touches a call: it runs between them.
  */
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { Agent, request } from 'undici';
 import type { Log } from '../contract/log.ts';
-import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../contract/record.ts';
-import type { Batch, Journal } from './journal.ts';
+import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../contract/record.ts';
+import type { Batch, BatchSource, DeadLetter } from './journal/batch.ts';
 import type { ProxyMetrics } from './metrics.ts';
 
 const gzipAsync = promisify(gzip);
 
 /** Records wait this long for company, so that a batch is worth ClickHouse's insert. */
 const LINGER_MS = 250;
+/** With so many waiting they are company enough. */
+const LINGER_RECORDS_MAX = 2_000;
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 60_000;
-const ANSWER_BYTES_MAX = 1024 * 1024;
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+const NEWLINE = 0x0a;
 
 export interface Shipper {
-  /** Ships what the journal holds, until it is empty or `deadline_ms` (monotonic) is past; says whether it is empty. */
-  flush(deadline_ms: number): Promise<boolean>;
-  /** Stops after the attempt under way. */
+  /**
+   * Ships at once what there is, until it is empty or `deadline_ms` (monotonic) is past; says whether it is empty.
+   * Not `patient`: gives up when ingest cannot be had.
+   */
+  flush(deadline_ms: number, patient: boolean): Promise<boolean>;
+  /** Resolves with true when everything is shipped, with false when it was stopped before. */
+  drained(): Promise<boolean>;
+  /** Stops at once; an attempt under way is cut off, and made again by whoever has the journal next. */
   stop(): Promise<void>;
 }
 
+export interface ShipperOptions {
+  readonly ingestUrl: string;
+  readonly source: BatchSource;
+  readonly metrics: ProxyMetrics;
+  readonly log: Log;
+}
+
 type Attempt =
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly rejected: readonly { readonly line: number; readonly reason: string }[] }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'later'; readonly reason: string; readonly wait_ms: number };
 
-export function startShipper(options: { ingestUrl: string; journal: Journal; metrics: ProxyMetrics; log: Log }): Shipper {
-  const { journal, metrics, log } = options;
-  const agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, connections: 2 });
-  const url = `${options.ingestUrl.replace(/\/+$/, '')}${BATCH_PATH}`;
-  let running = true;
-  let hurried = false;
-  let failures = 0;
-  let wake: () => void = () => {};
-  const idle = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+/** A batch, or a part of one that was refused whole. */
+interface Part {
+  readonly id: string;
+  readonly rows: number;
+  readonly body: Buffer;
+}
 
-  const loop = (async () => {
-    while (running) {
-      if (journal.records === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+export function startShipper(options: ShipperOptions): Shipper {
+  return new BatchShipper(options);
+}
+
+class BatchShipper implements Shipper {
+  readonly #options: ShipperOptions;
+  readonly #url: string;
+  readonly #agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, connections: 2 });
+  readonly #stopping = new AbortController();
+  readonly #loop: Promise<void>;
+  #hurried = false;
+  #failures = 0;
+  #wake: () => void = () => {};
+  #onEmpty: (() => void)[] = [];
+
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+    this.#url = `${options.ingestUrl.replace(/\/+$/, '')}${BATCH_PATH}`;
+    options.source.onAppend(() => {
+      if (options.source.records === 1) this.#wake();
+    });
+    this.#loop = this.#run();
+  }
+
+  async flush(deadline_ms: number, patient: boolean): Promise<boolean> {
+    const { source } = this.#options;
+    const failuresMax = patient ? Number.POSITIVE_INFINITY : this.#failures;
+    this.#hurried = true;
+    this.#wake();
+    while (source.records > 0 && performance.now() < deadline_ms && this.#failures <= failuresMax)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    return source.records === 0;
+  }
+
+  async drained(): Promise<boolean> {
+    if (this.#options.source.records > 0 && !this.#stopped)
+      await new Promise<void>((resolve) => {
+        this.#onEmpty.push(resolve);
+      });
+    return this.#options.source.records === 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await this.#agent.destroy();
+    await this.#loop;
+    this.#tellEmpty();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { source, log } = this.#options;
+    while (!this.#stopped) {
+      if (source.records === 0) {
+        this.#tellEmpty();
+        await this.#idle(undefined);
         continue;
       }
-      if (!hurried) await idle(LINGER_MS);
-      const batch = journal.take();
-      if (batch === undefined) continue;
-      const body = await gzipAsync(batch.lines.join('\n'), { level: constants.Z_BEST_SPEED });
-      await ship(batch, body);
-    }
-  })();
-  journal.onAppend(() => {
-    if (journal.records === 1) wake();
-  });
-
-  /** Tries one batch until it is in or refused for good. */
-  async function ship(batch: Batch, body: Buffer): Promise<void> {
-    while (running) {
-      const attempt = await send(batch, body);
-      metrics.batches.inc({ result: attempt.kind });
-      if (attempt.kind !== 'later') {
-        if (attempt.kind === 'refused') {
-          metrics.recordsDropped.inc({ reason: 'refused' }, batch.lines.length);
-          log('error', `ingest refused batch ${batch.id} for good, ${batch.lines.length} records are lost: ${attempt.reason}`);
-        } else if (failures > 0) log('info', `ingest accepts batches again, after ${failures} attempts`);
-        failures = 0;
-        journal.acknowledge(batch);
-        return;
+      if (!this.#hurried && source.records < LINGER_RECORDS_MAX) await this.#idle(LINGER_MS);
+      try {
+        const batch = await source.take();
+        if (batch === undefined)
+          await this.#idle(LINGER_MS); // the disk does not give them now
+        else if (await this.#deliver(batch, batch, performance.now())) source.acknowledge(batch);
+      } catch (error) {
+        log('error', `shipping failed in Glassway, and is tried again: ${error instanceof Error ? error.stack : String(error)}`);
+        await this.#idle(BACKOFF_MAX_MS);
       }
-      if (!running) return;
-      failures += 1;
-      if (failures === 1 || failures % 20 === 0)
-        log('warn', `ingest cannot take batches (${attempt.reason}); ${journal.records} records wait, attempt ${failures}`);
-      const backoff_ms = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));
-      await idle(Math.max(attempt.wait_ms, backoff_ms * (0.5 + Math.random() / 2)));
     }
   }
 
-  async function send(batch: Batch, body: Buffer): Promise<Attempt> {
-    try {
-      const answer = await request(url, {
-        method: 'POST',
-        dispatcher: agent,
-        headers: { 'content-type': BATCH_CONTENT_TYPE, 'content-encoding': 'gzip', [BATCH_ID_HEADER]: batch.id },
-        body,
-      });
-      const text = await readBounded(answer.body);
-      if (answer.statusCode === 200) {
-        countRejected(batch, text);
-        return { kind: 'done' };
+  /** Tries a part until it is in or set aside; false when stopped before. */
+  async #deliver(batch: Batch, part: Part, taken_ms: number): Promise<boolean> {
+    const body = await gzipAsync(part.body, { level: constants.Z_BEST_SPEED });
+    for (let tries = 0; !this.#stopped; tries += 1) {
+      const attempt = await this.#send(part, body, age(batch, tries, taken_ms));
+      // What came of an attempt that we cut off ourselves is not known.
+      if (this.#stopped && attempt.kind === 'later') return false;
+      this.#options.metrics.batches.inc({ result: attempt.kind });
+      if (attempt.kind === 'later') await this.#backOff(attempt);
+      else {
+        if (this.#failures > 0) this.#options.log('info', `ingest accepts batches again, after ${this.#failures} attempts`);
+        this.#failures = 0;
+        if (attempt.kind === 'done') {
+          const lines = attempt.rejected.length === 0 ? [] : part.body.toString('utf8').split('\n');
+          this.#setAside(
+            'rejected',
+            part,
+            attempt.rejected.flatMap(({ line, reason }) =>
+              lines[line - 1] === undefined ? [] : [{ reason, record: lines[line - 1] ?? '' }],
+            ),
+          );
+          return true;
+        }
+        if (part.rows === 1) {
+          this.#setAside('refused', part, [{ reason: attempt.reason, record: part.body.toString('utf8') }]);
+          return true;
+        }
+        for (const half of halves(part)) if (!(await this.#deliver(batch, half, taken_ms))) return false;
+        return true;
       }
-      const reason = `${answer.statusCode} ${text.slice(0, 300)}`;
-      const { statusCode } = answer;
-      if (
-        statusCode >= 400 &&
-        statusCode < 500 &&
-        statusCode !== 408 &&
-        statusCode !== 429 &&
-        statusCode !== 401 &&
-        statusCode !== 403 &&
-        statusCode !== 404
-      )
-        return { kind: 'refused', reason };
-      return { kind: 'later', reason, wait_ms: retryAfterMs(answer.headers['retry-after']) };
+    }
+    return false;
+  }
+
+  async #backOff({ reason, wait_ms }: Attempt & { kind: 'later' }): Promise<void> {
+    this.#failures += 1;
+    if (this.#failures === 1 || this.#failures % 20 === 0)
+      this.#options.log(
+        'warn',
+        `ingest cannot take batches (${reason}); ${this.#options.source.records} records wait, attempt ${this.#failures}`,
+      );
+    const backoff_ms = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(this.#failures - 1, 10));
+    await this.#idle(Math.max(wait_ms, backoff_ms * (0.5 + Math.random() / 2)));
+  }
+
+  async #send(part: Part, body: Buffer, age: Record<string, string>): Promise<Attempt> {
+    try {
+      const headers = { 'content-type': BATCH_CONTENT_TYPE, 'content-encoding': 'gzip', [BATCH_ID_HEADER]: part.id, ...age };
+      const answer = await request(this.#url, { method: 'POST', dispatcher: this.#agent, headers, body, signal: this.#stopping.signal });
+      return readAttempt(part.id, answer.statusCode, await readBounded(answer.body), retryAfterMs(answer.headers['retry-after']));
     } catch (error) {
       return { kind: 'later', reason: error instanceof Error ? error.message || error.name : String(error), wait_ms: 0 };
     }
   }
 
-  /** Records that ingest set aside: the rest of their batch is in. */
-  function countRejected(batch: Batch, text: string): void {
-    let answer: unknown;
-    try {
-      answer = JSON.parse(text);
-    } catch {
-      return;
-    }
-    const rejected = typeof answer === 'object' && answer !== null && 'rejected' in answer ? answer.rejected : undefined;
-    if (!Array.isArray(rejected) || rejected.length === 0) return;
-    metrics.recordsDropped.inc({ reason: 'rejected' }, rejected.length);
-    log(
-      'error',
-      `ingest rejected ${rejected.length} of ${batch.lines.length} records of batch ${batch.id}: ${JSON.stringify(rejected[0])}`,
-    );
+  /** Records that ingest will never take: the rest of their batch is in. */
+  #setAside(why: 'rejected' | 'refused', part: Part, letters: readonly DeadLetter[]): void {
+    if (letters.length === 0) return;
+    const { source, metrics, log } = this.#options;
+    const lost = source.setAside(letters);
+    metrics.deadLetters.inc({ reason: why }, letters.length - lost);
+    if (lost > 0) metrics.recordsDropped.inc({ reason: why }, lost);
+    log('error', `ingest ${why} ${letters.length} records of batch ${part.id} for good, they are set aside: ${letters[0]?.reason}`);
   }
 
-  return {
-    async flush(deadline_ms) {
-      hurried = true;
-      wake();
-      while (journal.records > 0 && performance.now() < deadline_ms) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        wake();
-      }
-      return journal.records === 0;
-    },
-    async stop() {
-      running = false;
-      wake();
-      await agent.destroy();
-      await loop;
-    },
-  };
+  #idle(ms: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#stopped) this.#wake();
+    });
+  }
+
+  #tellEmpty(): void {
+    for (const tell of this.#onEmpty.splice(0)) tell();
+  }
+}
+
+/**
+ * What an answer means. Only ingest itself may say "done" or "never", in its own words: whatever else answers
+ * at that address, a captive portal or another service, must not make records disappear.
+ */
+function readAttempt(id: string, status: number, text: string, wait_ms: number): Attempt {
+  const answer = parsedObject(text);
+  if (status === 200 && answer['batch_id'] === id) {
+    const rejected = Array.isArray(answer['rejected']) ? answer['rejected'] : [];
+    return { kind: 'done', rejected: rejected.flatMap((entry: unknown) => (isRejection(entry) ? [entry] : [])) };
+  }
+  const reason = `${status} ${text.slice(0, 300)}`;
+  const error = answer['error'];
+  const inOurWords = typeof error === 'object' && error !== null && 'code' in error;
+  const never = status >= 400 && status < 500 && ![401, 403, 404, 405, 408, 429].includes(status);
+  return never && inOurWords ? { kind: 'refused', reason } : { kind: 'later', reason, wait_ms };
+}
+
+/** How long ago the batch was first sent: what lets ingest know when ClickHouse may have forgotten its token. */
+function age(batch: Batch, tries: number, taken_ms: number): Record<string, string> {
+  if (batch.sentAt_ms === 'unknown') return { [BATCH_AGE_HEADER]: 'unknown' };
+  if (batch.sentAt_ms === undefined) return tries === 0 ? {} : { [BATCH_AGE_HEADER]: seconds(performance.now() - taken_ms) };
+  const age_ms = Date.now() - batch.sentAt_ms;
+  // The clock was set back: nothing is known.
+  return { [BATCH_AGE_HEADER]: age_ms < 0 ? 'unknown' : seconds(age_ms) };
+}
+
+function seconds(ms: number): string {
+  return String(Math.ceil(ms / 1_000));
+}
+
+function halves(part: Part): Part[] {
+  const middle = part.rows >> 1;
+  let at = -1;
+  for (let row = 0; row < middle; row += 1) at = part.body.indexOf(NEWLINE, at + 1);
+  return [
+    { id: `${part.id}:a`, rows: middle, body: part.body.subarray(0, at) },
+    { id: `${part.id}:b`, rows: part.rows - middle, body: part.body.subarray(at + 1) },
+  ];
+}
+
+function parsedObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function isRejection(entry: unknown): entry is { line: number; reason: string } {
+  return (
+    typeof entry === 'object' &&
+    entry !== null &&
+    'line' in entry &&
+    Number.isInteger(entry.line) &&
+    'reason' in entry &&
+    typeof entry.reason === 'string'
+  );
 }
 
 async function readBounded(body: AsyncIterable<Uint8Array>): Promise<string> {

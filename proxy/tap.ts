@@ -4,7 +4,7 @@
  * call's details, not the call.
  */
 import type { IncomingMessage } from 'node:http';
-import type { CallRecord, ProxyColumns } from '../contract/record.ts';
+import type { ProxyColumns } from '../contract/record.ts';
 import { RECORD_VERSION } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
@@ -13,6 +13,8 @@ import type { CountJob, TokenCounts } from './estimate/job.ts';
 import { type CallFacts, cleanMessage, createExtraction, type Extraction, findEndpoint } from './extract.ts';
 import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
+import type { StartColumns } from './journal/unfinished.ts';
+import type { FinishedRecord } from './journal.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
 import { readRateLimits } from './rate-limits.ts';
@@ -26,7 +28,12 @@ export interface TapOptions {
   readonly bodyBytesMax: number;
   /** Bytes of each body to keep; undefined: keep none. */
   readonly captureBytesMax: number | undefined;
-  readonly emit: (record: Omit<CallRecord, 'seq' | 'proxy_id'>, limited: readonly string[]) => void;
+  /** The call begins: gives its number, once what is known of it is safe. */
+  readonly begin: (call: StartColumns) => number;
+  /** The call is over. Calls back once its record is safe. */
+  readonly emit: (seq: number, record: FinishedRecord, limited: readonly string[], done: () => void) => void;
+  /** The call is over and its record could not be made. */
+  readonly giveUp: (seq: number) => void;
   /** Where text may be held for counting what the provider does not. */
   readonly heldBytes: HeldBytes;
   /** Counts off the hot path; undefined: it could not be done. */
@@ -34,9 +41,6 @@ export interface TapOptions {
   /** Reports a fault of our own, by its message. */
   readonly fault: (error: unknown) => void;
 }
-
-/** A record before the journal numbers it. */
-type UnnumberedRecord = Omit<CallRecord, 'seq' | 'proxy_id'>;
 
 /** Makes the tap of one call. */
 export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) => CallTap;
@@ -50,6 +54,7 @@ export class CallTap {
   readonly #capture: BodyCapture | undefined;
   readonly #startedAt: string = wallClockText();
   readonly #start_ms: number = monotonicMs();
+  readonly #seq: number;
   #broken = false;
   #ended = false;
   #requestRead = false;
@@ -87,6 +92,8 @@ export class CallTap {
     this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
     const headers = options.requestHeaders;
     this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
+    // Last, since what has begun must end: nothing after this may throw.
+    this.#seq = options.begin(this.#startColumns());
   }
 
   /** The endpoint's streams say their usage only when asked to. */
@@ -143,7 +150,8 @@ export class CallTap {
   }
 
   /**
-   * The call is over: the record is made and `done` is called, at once but for large compressed bodies.
+   * The call is over: the record is made and `done` is called, at once but for large compressed bodies and where
+   * the journal waits for the disk.
    * Only the first call counts. `status` is what the client got where Glassway answered itself.
    */
   end(ending: Ending, done?: () => void): void {
@@ -158,13 +166,15 @@ export class CallTap {
         const limited = facts?.limited ?? ['internal'];
         const record = this.#record(ending, end_ms, facts);
         if (facts?.countJob && spentTokens(ending, record.status, facts)) {
-          // The record waits for the count, the client does not.
-          this.#options.count(facts.countJob, (counts) => this.#emit(withCounts(record, counts), limited));
-        } else this.#emit(record, limited);
+          // The record waits for the count, the client does not. Should we die meanwhile, its start becomes the row.
+          this.#options.count(facts.countJob, (counts) => this.#emit(withCounts(record, counts), limited, nothing));
+          done?.();
+        } else this.#emit(record, limited, done ?? nothing);
       } catch (error) {
         this.#options.fault(error);
+        this.#options.giveUp(this.#seq);
+        done?.();
       }
-      done?.();
     };
     if (this.#broken) {
       finish(undefined);
@@ -180,11 +190,13 @@ export class CallTap {
   }
 
   /** May run long after the call, where nobody would catch. */
-  #emit(record: UnnumberedRecord, limited: readonly string[]): void {
+  #emit(record: FinishedRecord, limited: readonly string[], done: () => void): void {
     try {
-      this.#options.emit(record, limited);
+      this.#options.emit(this.#seq, record, limited, done);
     } catch (error) {
       this.#options.fault(error);
+      this.#options.giveUp(this.#seq);
+      done();
     }
   }
 
@@ -205,7 +217,29 @@ export class CallTap {
     }
   }
 
-  #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): Omit<CallRecord, 'seq' | 'proxy_id'> {
+  #startColumns(): StartColumns {
+    const { identity, route, method } = this.#options;
+    return {
+      id: identity.request_id,
+      project: identity.project,
+      started_at: this.#startedAt,
+      upstream: route.upstream.name,
+      provider: route.upstream.provider,
+      operation: this.#operation,
+      method,
+      path: route.path,
+      user_id: identity.user_id,
+      session_id: identity.session_id,
+      trace_id: identity.trace_id,
+      span_id: identity.span_id,
+      parent_span_id: identity.parent_span_id,
+      tags: identity.tags,
+      key_fingerprint: identity.key_fingerprint,
+      sdk: identity.sdk,
+    };
+  }
+
+  #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): FinishedRecord {
     const { identity, route, method } = this.#options;
     const reading = facts?.reading;
     const status = ending.kind === 'gateway_error' ? ending.error.status : this.#headersSent_ms === 0 ? 0 : this.#status;
@@ -219,7 +253,7 @@ export class CallTap {
     const error = describeError(ending, status, facts);
     const usage = reading === undefined ? null : knownUsage(reading);
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
-    const record: Omit<CallRecord, 'seq' | 'proxy_id'> = {
+    const record: FinishedRecord = {
       v: RECORD_VERSION,
       id: identity.request_id,
       project: identity.project,
@@ -272,6 +306,8 @@ export class CallTap {
   }
 }
 
+const nothing = (): void => {};
+
 function describeError(ending: Ending, status: number, facts: CallFacts | undefined): { type: string; message: string } {
   if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
   const error = facts?.error ?? facts?.reading.error;
@@ -297,7 +333,7 @@ function spentTokens(ending: Ending, status: number, { error, contentSeen }: Cal
 }
 
 /** The provider's own figures stay; only what it has not said is filled in. */
-function withCounts(record: UnnumberedRecord, counts: TokenCounts | undefined): UnnumberedRecord {
+function withCounts(record: FinishedRecord, counts: TokenCounts | undefined): FinishedRecord {
   const input_tokens = record.input_tokens ?? counts?.input_tokens ?? null;
   const output_tokens = record.output_tokens ?? counts?.output_tokens ?? null;
   if (input_tokens === record.input_tokens && output_tokens === record.output_tokens) return record;

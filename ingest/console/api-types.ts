@@ -130,6 +130,19 @@ export interface StatusAnswer {
   readonly has_calls: boolean;
 }
 
+/** What the loss meter says (ingest/loss.ts). */
+export interface CallLoss {
+  /** Rows that it looked at. */
+  readonly calls: number;
+  /** Numbers without a row. */
+  readonly missing: number;
+  /** Rows beyond the first of their number. */
+  readonly duplicates: number;
+  /** The proxies concerned, worst first. */
+  readonly proxies: readonly { readonly proxy_id: string; readonly calls: number; readonly missing: number; readonly duplicates: number }[];
+}
+export type LossAnswer = CallLoss & { readonly window_seconds: number; readonly grace_seconds: number };
+
 export interface ErrorAnswer {
   readonly error: {
     readonly code: 'bad_parameter' | 'not_found' | 'clickhouse_unavailable' | 'query_too_heavy' | 'internal' | 'host_not_allowed';

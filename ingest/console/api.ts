@@ -1,11 +1,12 @@
 /**
- * The console's query API: `GET /status`, `/overview`, `/series`, `/calls`, `/calls/:id`, `/facets`.
+ * The console's query API: `GET /status`, `/overview`, `/series`, `/calls`, `/calls/:id`, `/facets`, `/loss`.
  * Takes checked parameters, answers JSON shaped as in api-types.ts; every failure is JSON too, with a
  * message that says what to do. Reads only, and stops reading when the browser goes away.
  */
 import express, { type Request, type Response, type Router } from 'express';
 import type { Log } from '../../contract/log.ts';
-import type { CostSplit, ErrorAnswer, StatusAnswer } from './api-types.ts';
+import { LOSS_GRACE_SECONDS, LOSS_WINDOW_SECONDS, readLoss } from '../loss.ts';
+import type { CostSplit, ErrorAnswer, LossAnswer, StatusAnswer } from './api-types.ts';
 import { BadParameter, Params, parseCursor, storedTime } from './params.ts';
 import { hasCalls, readCall, readCalls, readFacets, readOverview, readSeries, type Scope } from './queries.ts';
 import { type Read, ReadError } from './read.ts';
@@ -64,6 +65,11 @@ export function createApi(deps: ApiDeps): Router {
       const answer = await readCall(read, signal, String(request.params['id']), startedAt);
       if (answer) return answer;
       throw new ReadError(404, 'not_found', 'No call has this id. It may have passed its retention, or not have arrived yet.');
+    },
+    '/loss': async (params, signal): Promise<LossAnswer> => {
+      const grace_seconds = params.integer('grace_seconds', 0, LOSS_WINDOW_SECONDS, LOSS_GRACE_SECONDS);
+      params.done();
+      return { ...(await readLoss(read, signal, grace_seconds)), window_seconds: LOSS_WINDOW_SECONDS, grace_seconds };
     },
     '/facets': async (params, signal) => {
       const wanted = scope(params, signal);

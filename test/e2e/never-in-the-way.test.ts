@@ -69,8 +69,9 @@ test('with ingest away calls work; their records arrive when it is there', async
   const late = createServer((req, res) => {
     req.resume();
     req.on('end', () => {
-      batches.set(String(req.headers['x-glassway-batch-id']), (batches.get(String(req.headers['x-glassway-batch-id'])) ?? 0) + 1);
-      res.end(JSON.stringify({ batch_id: 'x', accepted: 5, rejected: [] }));
+      const batch_id = String(req.headers['x-glassway-batch-id']);
+      batches.set(batch_id, (batches.get(batch_id) ?? 0) + 1);
+      res.end(JSON.stringify({ batch_id, accepted: 5, rejected: [] }));
     });
   }).listen(ingest, '127.0.0.1');
   await once(late, 'listening');

@@ -74,10 +74,13 @@ export interface RunningGlassway {
 }
 
 const scratch: string[] = [];
-// Registered with the test file that imports this; Jest's workers see no `exit` of the process.
-afterAll(() => {
+const removeScratch = () => {
   for (const dir of scratch.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
+};
+// Registered with the test file that imports this, since Jest's workers see no `exit` of the process; the fault
+// tests run without Jest.
+if (typeof afterAll === 'function') afterAll(removeScratch);
+else process.on('exit', removeScratch);
 
 export function scratchDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'glassway-test-'));

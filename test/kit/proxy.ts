@@ -13,7 +13,7 @@ import { loadSettings, type Settings } from '../../contract/config.ts';
 import { BATCH_ID_HEADER, type CallRecord, parseRecord } from '../../contract/record.ts';
 import { createProxyApp, type ProxyApp } from '../../proxy/app.ts';
 import { checkUpstreams, upstreamTable } from '../../proxy/config.ts';
-import { createJournal, type Journal } from '../../proxy/journal.ts';
+import { type Journal, openJournal } from '../../proxy/journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
@@ -52,7 +52,7 @@ export interface FakeIngest {
   /** Every attempt, in order. */
   readonly batches: SeenBatch[];
   /** Replaces what the following attempts are answered with. */
-  answer: (attempt: number, records: readonly CallRecord[]) => IngestAnswer | Promise<IngestAnswer>;
+  answer: (attempt: number, records: readonly CallRecord[], id: string) => IngestAnswer | Promise<IngestAnswer>;
   /** Records of the batches that were answered 200. */
   records(): CallRecord[];
   close(): Promise<void>;
@@ -69,7 +69,7 @@ export async function startFakeIngest(): Promise<FakeIngest> {
       const records = text.split('\n').map((line) => JSON.parse(line) as CallRecord);
       const id = String(req.headers[BATCH_ID_HEADER]);
       void (async () => {
-        const answer = await ingest.answer(batches.length + 1, records);
+        const answer = await ingest.answer(batches.length + 1, records, id);
         batches.push({ id, headers: req.headers, text, records, at_ms: performance.now(), status: answer.status });
         if (answer.status === 0) {
           req.socket.destroy();
@@ -111,6 +111,7 @@ export interface TestProxy {
   readonly port: number;
   readonly app: ProxyApp;
   readonly journal: Journal;
+  readonly journalDir: string;
   readonly metrics: ProxyMetrics;
   readonly ingest: FakeIngest;
   /** Messages that the proxy logged as errors: faults of ours. */
@@ -127,19 +128,34 @@ export type UpstreamOrigins = Readonly<
   Record<string, string | { readonly baseUrl: string; readonly dialect?: string; readonly provider?: string }>
 >;
 
-export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Record<string, unknown> = {}): Promise<TestProxy> {
+export async function startTestProxy(
+  upstreams: UpstreamOrigins,
+  overrides: Record<string, unknown> = {},
+  options: { readonly withoutDisk?: boolean } = {},
+): Promise<TestProxy> {
   const entries = Object.entries(upstreams).map(([name, entry]) => [name, typeof entry === 'string' ? { baseUrl: entry } : entry]);
   const settings = settingsFrom({ upstreams: Object.fromEntries(entries), ...overrides });
-  const journal = createJournal('test-proxy', { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes });
-  const metrics = createProxyMetrics(journal);
+  const folder = mkdtempSync(join(tmpdir(), 'glassway-test-'));
   const errors: string[] = [];
   const log = (level: string, message: string) => {
     if (level === 'error') errors.push(message);
   };
+  const { fsync, bytesMax } = settings.journal;
+  const memory = { records: settings.limits.queueRecords, bytes: settings.limits.queueBytes };
+  const journal = openJournal({
+    root: options.withoutDisk ? undefined : join(folder, 'journal'),
+    proxyId: 'test-proxy',
+    fsync,
+    bytesMax,
+    memory,
+    log,
+  });
+  const metrics = createProxyMetrics(journal);
+  journal.onLoss((reason, records) => metrics.recordsDropped.inc({ reason }, records));
   const app = createProxyApp({ settings, upstreams: upstreamTable(settings), fingerprintKey: Buffer.alloc(32, 7), journal, metrics, log });
   const port = await listenOnLoopback(app.server);
   const ingest = await startFakeIngest();
-  const shipper = startShipper({ ingestUrl: ingest.url, journal, metrics, log });
+  const shipper = startShipper({ ingestUrl: ingest.url, source: journal, metrics, log });
   const records = async (count: number) => {
     await waitFor(`${count} records at ingest`, () => ingest.records().length >= count);
     const found = ingest.records();
@@ -155,6 +171,7 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
     port,
     app,
     journal,
+    journalDir: join(folder, 'journal', 'test-proxy'),
     metrics,
     ingest,
     errors,
@@ -166,7 +183,9 @@ export async function startTestProxy(upstreams: UpstreamOrigins, overrides: Reco
       await app.close();
       await closed;
       await shipper.stop();
+      journal.close();
       await ingest.close();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -76,6 +76,49 @@ test('a client that goes away in the middle of a stream frees the provider; the 
   expect(await nextRecord()).toMatchObject({ outcome: 'client_abort', status: 200, response_bytes: 10 });
 });
 
+describe('for a project with onClientAbort: finish', () => {
+  let finishing: TestProxy;
+  beforeAll(async () => {
+    const projects = { patient: { onClientAbort: 'finish' } };
+    finishing = await startTestProxy({ openai: upstream.origin }, { projects, timeouts: { finishMs: 300 } });
+  });
+  afterAll(() => finishing.close());
+
+  const ASK = 'POST /openai/v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nx-glassway-project: patient\r\n';
+  const BODY = '{"model":"gpt-5-mini","stream":true,"messages":[]}';
+  const CHUNK = 'data: {"model":"gpt-5-mini","choices":[{"delta":{"content":"hi"}}]}\n\n';
+  const REST = 'data: {"model":"gpt-5-mini","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\ndata: [DONE]\n\n';
+
+  async function vanish(): Promise<ServerResponse> {
+    const arrived = Promise.withResolvers<ServerResponse>();
+    answer = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write(CHUNK);
+      arrived.resolve(res);
+    };
+    const client = await RawClient.connect(finishing.port);
+    client.write(`${ASK}Content-Length: ${BODY.length}\r\n\r\n${BODY}`);
+    const res = await arrived.promise;
+    await client.readUntil((text) => text.includes('"hi"'));
+    client.destroy();
+    await waitFor('the proxy to see that', async () => (await metricValue(finishing.metrics, 'glassway_proxy_calls_in_flight')) === 0);
+    return res;
+  }
+
+  test('the answer is read to its end, and the record has its tokens', async () => {
+    const res = await vanish();
+    res.end(REST);
+    const [record] = await finishing.records(1);
+    expect(record).toMatchObject({ outcome: 'client_abort', input_tokens: 7, output_tokens: 3, usage_source: 'provider' });
+  });
+
+  test('a provider that does not come to an end is cut off after timeouts.finishMs', async () => {
+    const res = await vanish();
+    await new Promise((resolve) => res.once('close', resolve));
+    expect((await finishing.records(2))[1]).toMatchObject({ outcome: 'client_abort', status: 200, usage_source: 'estimated' });
+  });
+});
+
 test('a client that goes away while it sends a chunked body frees the provider', async () => {
   const request = 'POST /openai/v1/files HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
   await abort(

@@ -2,6 +2,8 @@
  * Records reach ingest once it can take them, in the same batches on every try; whatever ingest does, calls go on,
  * and what is lost is counted.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { metricValue, startTestProxy, type TestProxy, waitFor } from '../../kit/proxy.ts';
 import { type HttpUpstream, startUpstream } from '../../kit/upstream.ts';
 
@@ -13,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => upstream.close());
 
-async function start(limits: Record<string, number> = {}): Promise<void> {
-  proxy = await startTestProxy({ openai: upstream.origin }, { limits });
+async function start(limits: Record<string, number> = {}, options: { withoutDisk?: boolean } = {}): Promise<void> {
+  proxy = await startTestProxy({ openai: upstream.origin }, { limits }, options);
 }
 afterEach(() => proxy.close());
 
@@ -22,6 +24,12 @@ async function calls(count: number): Promise<void> {
   for (let i = 0; i < count; i++) expect((await fetch(`${proxy.origin}/openai/v1/x`)).status).toBe(200);
 }
 
+const setAside = (reason: string) => metricValue(proxy.metrics, 'glassway_proxy_dead_letters_total', { reason });
+const deadLetters = () =>
+  readFileSync(join(proxy.journalDir, 'dead-letter.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
 const dropped = (reason: string) => metricValue(proxy.metrics, 'glassway_proxy_records_dropped_total', { reason });
 
 test('with ingest away calls work, and their records arrive when it is back, as the same batch', async () => {
@@ -59,35 +67,56 @@ test.each([429, 500, 502, 401, 404, 408])('status %s is no refusal: the batch is
   expect(await dropped('refused')).toBe(0);
 });
 
-test('a batch that ingest refuses for good is counted, and the next one goes on', async () => {
+test('of a batch that ingest refuses whole, the record at fault is found and set aside; the others arrive', async () => {
   await start();
-  proxy.ingest.answer = (attempt) => ({ status: attempt === 1 ? 400 : 200, body: { error: 'no such content type' } });
-  await calls(2);
-  await waitFor('the refusal', async () => (await dropped('refused')) > 0);
-  const refused = await dropped('refused');
-  await calls(1);
-  await proxy.records(3 - refused);
-  expect(proxy.errors.join()).toContain('no such content type');
+  proxy.ingest.answer = (_attempt, records) =>
+    records.some(({ seq }) => seq === 4) ? { status: 413, body: { error: { code: 'batch_too_large', message: 'no' } } } : { status: 200 };
+  await calls(7);
+  const records = await proxy.records(6);
+  expect(records.map(({ seq }) => seq)).toEqual([1, 2, 3, 5, 6, 7]);
+  await waitFor('nothing is kept', () => proxy.journal.records === 0);
+  expect(await setAside('refused')).toBe(1);
+  expect(deadLetters()).toMatchObject([{ reason: expect.stringContaining('batch_too_large'), record: { seq: 4 } }]);
 });
 
-test('records that ingest sets aside are counted', async () => {
+test('records that ingest rejects are set aside with its reason', async () => {
   await start();
-  proxy.ingest.answer = () => ({ status: 200, body: { batch_id: 'b', accepted: 0, rejected: [{ line: 1, reason: 'id: missing' }] } });
+  proxy.ingest.answer = (_attempt, records, id) => ({
+    status: 200,
+    body: { batch_id: id, accepted: records.length - 1, rejected: [{ line: records.length, reason: 'id: missing' }] },
+  });
   await calls(1);
-  await waitFor('the rejection', async () => (await dropped('rejected')) === 1);
-  expect(proxy.errors.join()).toContain('id: missing');
-});
-
-test('an answer of 200 that is no JSON still acknowledges the batch', async () => {
-  await start();
-  proxy.ingest.answer = () => ({ status: 200, body: 'ok' });
-  await calls(1);
-  await proxy.records(1);
+  await waitFor('the rejection', async () => (await setAside('rejected')) === 1);
+  expect(deadLetters()).toMatchObject([{ reason: 'id: missing', record: { seq: 1 } }]);
   await waitFor('nothing is kept', () => proxy.journal.records === 0);
 });
 
-test('when the queue is full calls work, and what is dropped is counted and leaves a gap in the numbers', async () => {
-  await start({ queueRecords: 5 });
+test.each([
+  ['a page with status 200', 200, '<html>welcome</html>'],
+  ['an acknowledgement of another batch', 200, { batch_id: 'another', accepted: 1, rejected: [] }],
+  ['a refusal that is not in the words of ingest', 400, '<html>bad request</html>'],
+])('whoever answers in the place of ingest makes no record disappear: %s', async (_what, status, body) => {
+  await start();
+  proxy.ingest.answer = (attempt) => (attempt === 1 ? { status, body } : { status: 200 });
+  await calls(1);
+  await waitFor('the same batch again', () => proxy.ingest.batches.length >= 2);
+  expect(proxy.ingest.batches[1]?.id).toBe(proxy.ingest.batches[0]?.id);
+  await waitFor('nothing is kept', () => proxy.journal.records === 0);
+  expect([await setAside('refused'), await dropped('refused')]).toEqual([0, 0]);
+});
+
+test('a batch that is sent again says how old it is', async () => {
+  await start();
+  proxy.ingest.answer = (attempt) => ({ status: attempt === 1 ? 500 : 200 });
+  await calls(1);
+  await proxy.records(1);
+  const ages = proxy.ingest.batches.map(({ headers }) => headers['x-glassway-batch-age']);
+  expect(ages[0]).toBeUndefined();
+  expect(Number(ages[1])).toBeGreaterThanOrEqual(1);
+});
+
+test('without a disk and with memory full, calls work, and what is dropped is counted and leaves a gap in the numbers', async () => {
+  await start({ queueRecords: 5 }, { withoutDisk: true });
   proxy.ingest.answer = () => ({ status: 0 });
   await calls(8);
   expect(await dropped('queue_full')).toBe(3);

@@ -3,7 +3,7 @@
  * neither a running call nor a record.
  */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,10 +115,21 @@ test('stop ends an open WebSocket after the limit, and records it', async () => 
   expect(ingest.records()).toMatchObject([{ status: 101 }]);
 }, 10_000);
 
-test('the proxy carries calls without any ingest', async () => {
-  const proxy = await start({ ingestUrl: undefined, listen: { proxy: await freePort(), proxyAdmin: await freePort() } });
+test('the proxy carries calls without any ingest, and the next one that has one ships their records', async () => {
+  const proxy = await start({ ingestUrl: undefined });
   expect((await fetch(`${proxy.url}/openai/v1/x`)).status).toBe(200);
-  expect(await proxy.stop()).toEqual({ recordsLost: 1 });
+  expect(await proxy.stop()).toEqual({ recordsLost: 0 });
+  const next = await start();
+  await waitFor('the record of the proxy before', () => ingest.records().length === 1);
+  expect((await fetch(`${next.url}/openai/v1/x`)).status).toBe(200);
+  expect(await (await fetch(`${next.adminUrl}/readyz`)).json()).toMatchObject({
+    journal: { ok: true, fault: null, calls_in_flight: 0, records_in_memory: 0, records_lost: {} },
+  });
+  expect(await (await fetch(`${next.adminUrl}/metrics`)).text()).toMatch(/^glassway_proxy_journals_adopted_total 1$/m);
+  await next.stop();
+  const [first, second] = ingest.records();
+  expect([first?.seq, second?.seq, first?.proxy_id === second?.proxy_id]).toEqual([1, 1, false]);
+  expect(readdirSync(join(dataDir, 'journal'))).toEqual([]);
 });
 
 test.each(['proxy', 'proxyAdmin'])(

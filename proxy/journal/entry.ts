@@ -1,0 +1,60 @@
+/**
+ * The framing of the journal's files: entries one after another, each with its length, a checksum, its kind
+ * and the number of its call before its JSON. Encodes into a buffer that is used again; reads back up to the
+ * first entry that is not whole, which is where a crash cut the file off.
+ */
+import { crc32 } from 'node:zlib';
+
+/** `start`: a call goes to the provider. `record`: it is over, and this is its record. */
+export const ENTRY_KINDS = { start: 1, record: 2 } as const;
+export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
+
+export interface Entry {
+  readonly kind: EntryKind;
+  readonly seq: number;
+  /** The JSON. A view of the bytes that were read. */
+  readonly payload: Buffer;
+  /** Where the next entry begins. */
+  readonly end: number;
+}
+
+/** Length of the JSON (4 bytes), CRC-32 of all that follows it (4), kind (1), number of the call (8). */
+const CHECKSUM_AT = 4;
+const KIND_AT = 8;
+const SEQ_AT = 9;
+export const ENTRY_HEADER_BYTES = 17;
+const BUFFER_BYTES = 64 * 1024;
+
+/** Makes entries in one buffer: what `encode` gives is good until its next call. */
+export function createEncoder(): (kind: EntryKind, seq: number, json: string) => Buffer {
+  const reused = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  return (kind, seq, json) => {
+    // A UTF-16 unit is at most three bytes of UTF-8; only what may not fit is measured.
+    const fits = json.length * 3 + ENTRY_HEADER_BYTES <= BUFFER_BYTES;
+    const buffer = fits ? reused : Buffer.allocUnsafe(Buffer.byteLength(json) + ENTRY_HEADER_BYTES);
+    const length = buffer.write(json, ENTRY_HEADER_BYTES, 'utf8');
+    const entry = buffer.subarray(0, ENTRY_HEADER_BYTES + length);
+    entry.writeUInt32LE(length, 0);
+    entry[KIND_AT] = kind;
+    entry.writeDoubleLE(seq, SEQ_AT);
+    entry.writeUInt32LE(crc32(entry.subarray(KIND_AT)), CHECKSUM_AT);
+    return entry;
+  };
+}
+
+/** How many bytes the entry at `offset` takes, as it says itself; undefined when not even that is there. */
+export function entryBytes(bytes: Buffer, offset: number): number | undefined {
+  return offset + ENTRY_HEADER_BYTES <= bytes.length ? ENTRY_HEADER_BYTES + bytes.readUInt32LE(offset) : undefined;
+}
+
+/** The whole entries from `offset` on. Ends at the first that is cut off or whose checksum is wrong. */
+export function* readEntries(bytes: Buffer, offset = 0): Generator<Entry> {
+  for (let at = offset; ; ) {
+    const end = at + (entryBytes(bytes, at) ?? Number.POSITIVE_INFINITY);
+    if (end > bytes.length || bytes.readUInt32LE(at + CHECKSUM_AT) !== crc32(bytes.subarray(at + KIND_AT, end))) return;
+    const kind = bytes[at + KIND_AT];
+    if (kind !== ENTRY_KINDS.start && kind !== ENTRY_KINDS.record) return;
+    yield { kind, seq: bytes.readDoubleLE(at + SEQ_AT), payload: bytes.subarray(at + ENTRY_HEADER_BYTES, end), end };
+    at = end;
+  }
+}

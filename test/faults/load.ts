@@ -1,0 +1,133 @@
+/**
+ * Calls at a steady rate, a third of them streams, against one proxy or several as a load balancer would: the next
+ * one when the first does not take it. Remembers how each call ended for its client, and how long it took.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { ID_HEADER, SHAPE_HEADER } from './provider.ts';
+
+const TICK_MS = 20;
+const CALL_MS_MAX = 60_000;
+const BODY = JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: 'Hello' }] });
+
+export interface CallOptions {
+  /** As SHAPE_HEADER. */
+  readonly shape?: string;
+  /** The client goes away at the first bytes. */
+  readonly vanish?: boolean;
+  /** The client waits so long between pieces. */
+  readonly pause_ms?: number;
+}
+
+export class Load {
+  readonly answered = new Set<string>();
+  readonly failed = new Map<string, string>();
+  readonly #project: string;
+  readonly #origins: () => readonly string[];
+  readonly #agent = new Agent({ connections: 512, pipelining: 1, headersTimeout: CALL_MS_MAX, bodyTimeout: CALL_MS_MAX });
+  readonly #running = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #durations: number[] = [];
+  #calls = 0;
+
+  constructor(project: string, origins: () => readonly string[]) {
+    this.#project = project;
+    this.#origins = origins;
+  }
+
+  get calls(): number {
+    return this.#calls;
+  }
+
+  start(rate: number): void {
+    const begun_ms = performance.now();
+    let due = 0;
+    this.#timer = setInterval(() => {
+      for (due += 0; due < ((performance.now() - begun_ms) / 1_000) * rate; due += 1)
+        this.call(this.#calls % 3 === 0 ? { shape: 'stream' } : {});
+    }, TICK_MS);
+  }
+
+  /** So many calls, at most `atOnce` of them at a time. */
+  async burst(calls: number, atOnce: number): Promise<void> {
+    for (let i = 0; i < calls; i += 1) {
+      while (this.#running.size >= atOnce) await Promise.race(this.#running);
+      this.call({});
+    }
+  }
+
+  call(options: CallOptions): void {
+    const call = this.#call(`${this.#project}-${this.#calls}`, options).finally(() => this.#running.delete(call));
+    this.#calls += 1;
+    this.#running.add(call);
+  }
+
+  /** No more calls; resolves when those that run have ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#running);
+    await this.#agent.destroy();
+  }
+
+  /** The 99th percentile in milliseconds of the calls since this was last asked. */
+  takeP99(): number {
+    const sorted = this.#durations.sort((a, b) => a - b);
+    this.#durations = [];
+    return Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0);
+  }
+
+  async #call(id: string, options: CallOptions): Promise<void> {
+    const begun_ms = performance.now();
+    const origins = this.#origins();
+    for (const [index, origin] of origins.entries()) {
+      try {
+        await this.#attempt(origin, id, options);
+        this.answered.add(id);
+        this.#durations.push(performance.now() - begun_ms);
+        return;
+      } catch (error) {
+        if (isUntouched(error) && index + 1 < origins.length) continue;
+        if (!options.vanish) this.failed.set(id, error instanceof Error ? error.message || error.name : String(error));
+        return;
+      }
+    }
+  }
+
+  async #attempt(origin: string, id: string, { shape, vanish = false, pause_ms = 0 }: CallOptions): Promise<void> {
+    const headers = {
+      'content-type': 'application/json',
+      'x-glassway-project': this.#project,
+      'x-glassway-request-id': id,
+      [ID_HEADER]: id,
+    };
+    const answer = await request(`${origin}/openai/v1/chat/completions`, {
+      method: 'POST',
+      dispatcher: this.#agent,
+      headers: shape === undefined ? headers : { ...headers, [SHAPE_HEADER]: shape },
+      body: BODY,
+    });
+    let bytes = 0;
+    for await (const piece of answer.body as AsyncIterable<Buffer>) {
+      bytes += piece.length;
+      if (vanish) {
+        answer.body.destroy();
+        throw new Error('went away');
+      }
+      if (pause_ms > 0) await sleep(pause_ms);
+    }
+    if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+    if (shape !== undefined && shape !== 'stream' && bytes < Number(shape)) throw new Error(`${bytes} of ${shape} bytes`);
+  }
+}
+
+/**
+ * Refused, or sent on an idle connection in the very moment in which the proxy closed it, which HTTP/1.1 cannot avoid
+ * (RFC 9112 §9.6): a load balancer tries the next one. Had the call been carried all the same, it would be two rows.
+ */
+function isUntouched(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET' || error.message === 'other side closed')
+  );
+}

@@ -1,0 +1,129 @@
+/**
+ * `npm run faults`: every scenario in turn, or those named, against real processes; prints a line for each as it
+ * ends, and exits 1 when anything was lost, doubled or felt. `-- --quick` is the short form that CI runs.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Load } from './load.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { type Stand, startStand } from './stand.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+const RATE = { quick: 100, whole: 200 };
+const BASELINE_MS = { quick: 500, whole: 3_000 };
+
+interface Line extends Verdict {
+  readonly p99Before_ms: number;
+  readonly p99_ms: number;
+  readonly seconds: number;
+}
+
+const COLUMNS: readonly (readonly [title: string, width: number, cell: (line: Line) => string | number])[] = [
+  ['scenario', 22, (line) => line.scenario],
+  ['calls', 7, (line) => line.calls],
+  ['failed', 7, (line) => line.failed],
+  ['rows', 7, (line) => line.rows],
+  ['doubled', 8, (line) => line.duplicates],
+  ['lost', 5, (line) => line.lost],
+  ['rollup±', 8, (line) => line.rollupDifference],
+  ['p99 before', 11, (line) => `${line.p99Before_ms} ms`],
+  ['p99', 9, (line) => `${line.p99_ms} ms`],
+  ['memory', 8, (line) => `${line.memory_mb} MB`],
+  ['took', 7, (line) => `${line.seconds} s`],
+];
+
+const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean', default: false } }, allowPositionals: true });
+const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(`No scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}.\n`);
+  process.exit(1);
+}
+const wanted = ({ name, onlyWhole = false }: Scenario) =>
+  positionals.length === 0 ? !(values.quick && onlyWhole) : positionals.includes(name);
+process.exitCode = await runAll(SCENARIOS.filter(wanted));
+
+async function runAll(scenarios: readonly Scenario[]): Promise<number> {
+  const stand = await startStand();
+  let failures = 0;
+  print(COLUMNS.map(([title, width]) => title.padStart(width)).join(''));
+  try {
+    for (const [index, scenario] of scenarios.entries()) {
+      progress(`${index + 1} of ${scenarios.length}: ${scenario.name} …`);
+      const line = await runOne(stand, scenario).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      if (line instanceof Error) failures += 1;
+      if (line instanceof Error || typeof line === 'string') {
+        print(`${scenario.name.padStart(22)}  ${typeof line === 'string' ? line : `FAULT: ${line.stack}`}`);
+        continue;
+      }
+      print(
+        `${COLUMNS.map(([, width, cell]) => String(cell(line)).padStart(width)).join('')}  ${line.faults.length === 0 ? 'ok' : `FAULT: ${line.faults.join('; ')}`}`,
+      );
+      if (line.faults.length > 0) failures += 1;
+    }
+  } finally {
+    await stand.close();
+  }
+  print(failures === 0 ? 'Nothing lost, nothing twice, nothing felt.' : `${failures} scenarios failed.`);
+  return failures === 0 ? 0 : 1;
+}
+
+/** The line of a scenario, or why it cannot be run here. */
+async function runOne(stand: Stand, scenario: Scenario): Promise<Line | string> {
+  const { quick } = values;
+  const form = quick ? 'quick' : 'whole';
+  const begun_ms = performance.now();
+  const dataDir = mkdtempSync(join(tmpdir(), 'glassway-fault-'));
+  const unmount = scenario.diskBytes === undefined ? () => {} : mountDisk(dataDir, scenario.diskBytes);
+  if (unmount === undefined) return 'not run: mounting a small disk needs rights that this user does not have';
+  try {
+    const proxies = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir)));
+    let turn = 0;
+    const load = new Load(scenario.name, () => {
+      turn += 1;
+      return turn % 2 === 0 ? proxies.map(({ url }) => url) : proxies.map(({ url }) => url).reverse();
+    });
+    load.start(RATE[form]);
+    await sleep(BASELINE_MS[form]);
+    const p99Before_ms = load.takeP99();
+    const [proxy] = proxies;
+    if (proxy === undefined) throw new Error('a scenario has at least one proxy');
+    try {
+      await scenario.run({ stand, load, proxy, dataDir, quick });
+    } finally {
+      stand.relay.mode = 'pass';
+      await load.stop();
+    }
+    const p99_ms = load.takeP99();
+    const verdict = await judge(scenario, stand, load);
+    const codes = await Promise.all(proxies.map((each) => each.kill('SIGTERM')));
+    const faults = codes.some((code) => code !== 0) ? [...verdict.faults, `the proxy stopped with ${codes.join()}`] : verdict.faults;
+    return { ...verdict, faults, p99Before_ms, p99_ms, seconds: Math.round((performance.now() - begun_ms) / 1_000) };
+  } finally {
+    await Promise.all(stand.proxies.splice(0).map((each) => each.kill('SIGKILL')));
+    unmount();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function mountDisk(dir: string, bytes: number): (() => void) | undefined {
+  mkdirSync(dir, { recursive: true });
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  return () => execFileSync('umount', [dir], { stdio: 'ignore' });
+}
+
+function print(line: string): void {
+  if (process.stdout.isTTY) process.stdout.write('\r\u001b[K');
+  process.stdout.write(`${line}\n`);
+}
+
+function progress(text: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${text}`);
+}

@@ -1,0 +1,164 @@
+/**
+ * What is done to a running Glassway: the one table of the fault tests. Each entry does its harm while calls run at
+ * a steady rate; what must hold afterwards is the same for all (run.ts), but for the two things an entry may say.
+ */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../kit/glassway.ts';
+import type { Load } from './load.ts';
+import type { RelayMode } from './relay.ts';
+import { isReady, type Stand, type StandProxy } from './stand.ts';
+
+export interface Scenario {
+  readonly name: string;
+  /** The proxy itself is killed, so that calls through it break for their clients. */
+  readonly breaksCalls?: boolean;
+  /** Where the proxy keeps its journal: a disk of this size. */
+  readonly diskBytes?: number;
+  readonly proxies?: number;
+  /** Left out of the short form, because another scenario has the same way through the code, or it takes minutes. */
+  readonly onlyWhole?: boolean;
+  readonly run: (world: World) => Promise<void>;
+}
+
+export interface World {
+  readonly stand: Stand;
+  readonly load: Load;
+  readonly proxy: StandProxy;
+  readonly dataDir: string;
+  readonly quick: boolean;
+}
+
+const KILLS = { quick: 2, whole: 20 };
+
+/** Kills with enough time in between that things have gone on again, at a moment of no regularity. */
+async function killing({ quick }: World, kill: () => Promise<void>, killsQuick = KILLS.quick): Promise<void> {
+  for (let kills = 0; kills < (quick ? killsQuick : KILLS.whole); kills += 1) {
+    await sleep(300 + Math.random() * 700);
+    await kill();
+  }
+  await sleep(500);
+}
+
+/** Ingest behaves like this for a while, and then as it should. */
+const ingestThat =
+  (mode: RelayMode, whole_ms = 10_000) =>
+  async ({ stand, quick }: World) => {
+    stand.relay.mode = mode;
+    await sleep(quick ? 1_500 : whole_ms);
+    stand.relay.mode = 'pass';
+  };
+
+async function killPart({ stand }: World, part: 'ingest' | 'clickhouse'): Promise<void> {
+  const pid = stand.pidOf(part);
+  process.kill(pid, 'SIGKILL');
+  await waitFor(`${part} to be back`, async () => {
+    try {
+      return (stand.pidOf(part) !== pid && (await isReady(`${stand.up.consoleUrl}/readyz`))) || undefined;
+    } catch {
+      return undefined; // not started again yet
+    }
+  });
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'nothing', onlyWhole: true, run: ({ quick }) => sleep(quick ? 1_000 : 10_000) },
+  { name: 'kill-ingest', run: (world) => killing(world, () => killPart(world, 'ingest')) },
+  { name: 'kill-clickhouse', run: (world) => killing(world, () => killPart(world, 'clickhouse')) },
+  {
+    name: 'kill-proxy',
+    breaksCalls: true,
+    run: (world) =>
+      killing(world, async () => {
+        await world.proxy.kill('SIGKILL');
+        await world.proxy.start();
+      }),
+  },
+  { name: 'kill-all', breaksCalls: true, run: (world) => killing(world, () => world.stand.killAll(), 1) },
+  {
+    name: 'clickhouse-stopped',
+    async run({ stand, quick }) {
+      const pid = stand.pidOf('clickhouse');
+      process.kill(pid, 'SIGSTOP');
+      await sleep(quick ? 3_000 : 30_000);
+      process.kill(pid, 'SIGCONT');
+    },
+  },
+  { name: 'ingest-500', onlyWhole: true, run: ingestThat('500') },
+  { name: 'ingest-garbage', run: ingestThat('garbage') },
+  { name: 'ingest-never-answers', onlyWhole: true, run: ingestThat('never', 70_000) },
+  { name: 'ingest-answers-lost', run: ingestThat('swallow') },
+  {
+    name: 'ingest-away',
+    async run({ stand, load, quick }) {
+      stand.relay.mode = 'refuse';
+      await load.burst(quick ? 800 : 20_000, 64);
+      stand.relay.mode = 'pass';
+    },
+  },
+  {
+    name: 'disk-full',
+    diskBytes: 256 * 1024,
+    async run({ stand, load, proxy, quick }) {
+      stand.relay.mode = 'refuse';
+      await load.burst(quick ? 400 : 5_000, 64);
+      await waitFor('the disk to be full', async () =>
+        (await (await fetch(`${proxy.adminUrl}/metrics`)).text()).includes('glassway_proxy_journal_ok 0') ? true : undefined,
+      );
+      stand.relay.mode = 'pass';
+    },
+  },
+  {
+    name: 'journal-blocked',
+    async run({ dataDir, quick }) {
+      renameSync(join(dataDir, 'journal'), join(dataDir, 'taken-away'));
+      writeFileSync(join(dataDir, 'journal'), 'no folder can be made here');
+      await sleep(quick ? 2_500 : 10_000);
+      rmSync(join(dataDir, 'journal'));
+    },
+  },
+  {
+    name: 'journal-removed',
+    async run({ stand, dataDir, quick }) {
+      stand.relay.mode = 'refuse';
+      for (let times = 0; times < (quick ? 1 : 5); times += 1) {
+        renameSync(join(dataDir, 'journal'), join(dataDir, `taken-away-${times}`));
+        await sleep(1_500);
+      }
+      stand.relay.mode = 'pass';
+    },
+  },
+  {
+    name: 'rolling-restart',
+    proxies: 2,
+    async run({ stand, quick }) {
+      for (let times = 0; times < (quick ? 1 : 5); times += 1)
+        for (const proxy of stand.proxies) {
+          const code = await proxy.kill('SIGTERM');
+          if (code !== 0) throw new Error(`the proxy stopped with ${code}`);
+          await proxy.start();
+        }
+    },
+  },
+  {
+    name: 'clock-back',
+    async run({ stand, proxy, quick }) {
+      stand.relay.mode = '500';
+      await sleep(500);
+      process.kill(proxy.pid, 'SIGUSR2');
+      await sleep(quick ? 1_000 : 10_000);
+      stand.relay.mode = 'pass';
+    },
+  },
+  {
+    name: 'slow-and-vanishing',
+    async run({ load, quick }) {
+      for (let i = 0; i < (quick ? 60 : 500); i += 1) {
+        load.call({ shape: String(2 * 1024 ** 2), pause_ms: quick ? 20 : 100 });
+        load.call({ shape: String(2 * 1024 ** 2), vanish: true });
+      }
+      await sleep(quick ? 1_000 : 10_000);
+    },
+  },
+];

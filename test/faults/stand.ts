@@ -1,0 +1,173 @@
+/**
+ * The stand of the fault tests: a `glassway up` for ingest and ClickHouse, proxies of its own in front of a relay
+ * to that ingest, a provider that counts. Everything is a real process that can be killed or stopped by its id.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { freePorts, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { type FaultProvider, startFaultProvider } from './provider.ts';
+import { type Relay, startRelay } from './relay.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
+const CLOCK = resolve(import.meta.dirname, 'clock.ts');
+const MEMORY_EVERY_MS = 200;
+
+export interface StandProxy {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly pid: number;
+  /** Its largest resident memory so far, all its lives together, in MiB. */
+  readonly memoryMax_mb: number;
+  /** Ends it; resolves when it is gone. */
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** Starts it again on the same ports and data; resolves when it takes calls. */
+  start(): Promise<void>;
+}
+
+export interface Stand {
+  readonly provider: FaultProvider;
+  readonly relay: Relay;
+  /** Ingest and ClickHouse. */
+  readonly up: RunningGlassway;
+  readonly proxies: StandProxy[];
+  addProxy(dataDir: string): Promise<StandProxy>;
+  /** The processes of a part of `up`. */
+  pidOf(part: 'ingest' | 'clickhouse'): number;
+  /** Kills everything at once, and starts it again on the same data. */
+  killAll(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startStand(): Promise<Stand> {
+  const scratch = mkdtempSync(join(tmpdir(), 'glassway-faults-'));
+  const provider = await startFaultProvider();
+  let up = await startGlassway({ dataDir: join(scratch, 'up') });
+  const relay = await startRelay(up.consoleUrl);
+  const proxies: StandProxy[] = [];
+  return {
+    provider,
+    relay,
+    proxies,
+    get up() {
+      return up;
+    },
+    async addProxy(dataDir) {
+      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, timeouts: { drainMs: 5_000 } };
+      const proxy = await startProxyProcess(scratch, dataDir, config);
+      proxies.push(proxy);
+      return proxy;
+    },
+    pidOf(part) {
+      const command = part === 'ingest' ? 'glassway ingest' : 'server-process';
+      const found = processTree(up.process.pid as number).find((pid) => commandOf(pid).includes(command));
+      if (found === undefined) throw new Error(`there is no ${part} process`);
+      return found;
+    },
+    async killAll() {
+      const pids = processTree(up.process.pid as number);
+      const gone = proxies.map((proxy) => proxy.kill('SIGKILL'));
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      await Promise.all(gone);
+      await waitFor('everything to be gone', () => (pids.some(isAlive) ? undefined : true));
+      await Promise.all([
+        ...proxies.map((proxy) => proxy.start()),
+        startGlassway({ dataDir: up.dataDir, ports: up.ports }).then((again) => {
+          up = again;
+        }),
+      ]);
+    },
+    async close() {
+      await Promise.all(proxies.map((proxy) => proxy.kill('SIGKILL')));
+      await up.stop();
+      await relay.close();
+      await provider.close();
+      rmSync(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startProxyProcess(scratch: string, dataDir: string, config: object): Promise<StandProxy> {
+  const ports = await freePorts();
+  const file = join(scratch, `proxy-${ports.proxy}.yaml`);
+  writeFileSync(file, JSON.stringify({ listen: ports, ...config })); // JSON is YAML
+  let child: ChildProcess | undefined;
+  let memoryMax_mb = 0;
+  const start = async (): Promise<void> => {
+    const args = ['--import', CLOCK, MAIN, 'proxy', '--config', file, '--data', dataDir];
+    const running = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+    child = running;
+    const memory = setInterval(() => {
+      memoryMax_mb = Math.max(memoryMax_mb, memoryOf(running.pid as number));
+    }, MEMORY_EVERY_MS);
+    running.once('exit', () => clearInterval(memory));
+    await waitFor('the proxy to be ready', async () => {
+      if (running.exitCode !== null) throw new Error(`the proxy ended with ${running.exitCode}`);
+      return (await isReady(`http://127.0.0.1:${ports.proxyAdmin}/readyz`)) || undefined;
+    });
+  };
+  await start();
+  return {
+    url: `http://127.0.0.1:${ports.proxy}`,
+    adminUrl: `http://127.0.0.1:${ports.proxyAdmin}`,
+    get pid() {
+      return child?.pid ?? 0;
+    },
+    get memoryMax_mb() {
+      return memoryMax_mb;
+    },
+    async kill(signal) {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      return ((await exited) as [number | null])[0];
+    },
+    start,
+  };
+}
+
+export async function isReady(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+function processTree(pid: number): number[] {
+  let children: number[] = [];
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+  return [pid, ...children.flatMap(processTree)];
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+function memoryOf(pid: number): number {
+  try {
+    return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+  } catch {
+    return 0;
+  }
+}
