@@ -30,7 +30,14 @@ function readConverseMetadata(metadata: Fields, reading: Reading): void {
   setText(reading, 'model', fields(fields(metadata['trace'])['promptRouter'])['invokedModelId']);
 }
 
-function foldConverse(reading: Reading, event: StreamEvent): ContentKind | undefined {
+/** Where a gateway in between has taken off the binary framing, an event's name is the one field of its JSON. */
+function named(event: StreamEvent): StreamEvent {
+  const [first] = event.event === '' ? Object.entries(fields(event.data)) : [];
+  return first ? { event: first[0], data: first[1] } : event;
+}
+
+function foldConverse(reading: Reading, unnamed: StreamEvent): ContentKind | undefined {
+  const event = named(unnamed);
   if (foldException(reading, event)) return undefined;
   const data = fields(event.data);
   if (event.event === 'messageStop') setText(reading, 'finish_reason', data['stopReason']);

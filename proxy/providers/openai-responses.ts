@@ -95,7 +95,8 @@ const TEXTS: TextFields = {
 export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
-    path: /\/responses\/?$/,
+    // Perplexity's name for it: https://docs.perplexity.ai/api-reference/agent-post
+    path: /\/(?:responses|v1\/agent)\/?$/,
     operation: 'chat',
     framing: 'sse',
     request: requestFacts,

@@ -79,6 +79,12 @@ export function usageOf(known: Partial<Usage>): Usage {
   return usage;
 }
 
+/** Both together, count by count. */
+export function addUsage(one: Usage, other: Usage): Usage {
+  const names = Object.keys(EMPTY_USAGE) as (keyof Usage)[];
+  return usageOf(Object.fromEntries(names.map((name) => [name, sum(one[name], other[name])])));
+}
+
 function exceeds(part: number | null, total: number | null): boolean {
   return part !== null && total !== null && part > total;
 }
