@@ -8,7 +8,17 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { foldInvoked, readConverseUsage, readInvoked } from './bedrock-bodies.ts';
 import { OPENAI_ENDPOINTS, OPENAI_LAST_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type {
+  ContentKind,
+  Dialect,
+  Endpoint,
+  HeaderLookup,
+  ProviderError,
+  Reading,
+  RequestFacts,
+  StreamEvent,
+  TextFields,
+} from './provider.ts';
 import { count, decodeSegment, type Fields, fields, isFields, plainEndpoint, readErrorBody, setText, text } from './values.ts';
 
 /** AWS names its exceptions without a suffix in the stream and with one in the header. */
@@ -18,8 +28,15 @@ function requestOf(stream: boolean): (body: unknown, match: RegExpExecArray) => 
   return (_body, match) => ({ model: decodeSegment(match.groups?.['model']), stream });
 }
 
+/** A path that AWS's routing cannot read, such as an ARN with bare slashes, may be answered with status 200 and this. */
+function readUnrouted(body: unknown): ProviderError | undefined {
+  const output = fields(body)['Output'];
+  return fields(output)['__type'] === undefined ? undefined : readErrorBody({ error: output });
+}
+
 function readConverse(body: unknown, reading: Reading): void {
   const response = fields(body);
+  reading.error = readUnrouted(body) ?? null;
   setText(reading, 'finish_reason', response['stopReason']);
   readConverseMetadata(response, reading);
 }
@@ -62,6 +79,11 @@ function foldInvokeStream(reading: Reading, event: StreamEvent): ContentKind | u
   return foldException(reading, event) ? undefined : foldInvoked(reading, event);
 }
 
+function readInvocation(body: unknown, reading: Reading): void {
+  readInvoked(body, reading);
+  reading.error ??= readUnrouted(body) ?? null;
+}
+
 /** InvokeModel also says the counts in headers, for models whose bodies do not. */
 function readCountHeaders(header: HeaderLookup, reading: Reading): void {
   const names = ['input', 'output', 'cache-read-input', 'cache-write-input'] as const;
@@ -97,7 +119,7 @@ const EMBEDDING_TEXTS: TextFields = { request: ['inputText', 'texts', 'input', '
 const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'aws-event-stream',
   request: requestOf(false),
-  response: readInvoked,
+  response: readInvocation,
   fold: foldInvokeStream,
   headers: readCountHeaders,
 };
@@ -131,7 +153,7 @@ export const bedrock: Dialect = {
     ...MESSAGES_ENDPOINTS,
     ...OPENAI_LAST_ENDPOINTS,
   ],
-  error: readErrorBody,
+  error: (body) => readUnrouted(body) ?? readErrorBody(body),
   errorTypeHeader: 'x-amzn-errortype',
   /** https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html: a message; `__type` is where Smithy's JSON puts the type. */
   errorBody: (error: GatewayError) => ({ __type: error.type, type: error.type, message: error.message }),

@@ -35,8 +35,7 @@ export function readInputOnlyUsage(reading: Reading, raw: unknown): void {
 function openaiUsage(raw: Readonly<Record<string, unknown>>): Usage {
   const inputDetails = fields(raw['prompt_tokens_details'] ?? raw['input_tokens_details'] ?? raw['input_token_details']);
   const outputDetails = fields(raw['completion_tokens_details'] ?? raw['output_tokens_details'] ?? raw['output_token_details']);
-  // What Mistral's connectors read is input that `prompt_tokens` leaves out: https://docs.mistral.ai/api/endpoint/beta/conversations
-  const connectors = count(raw['connector_tokens']);
+  const connectors = connectorTokens(raw);
   const prompt = firstCount(raw['prompt_tokens'], raw['input_tokens']);
   const input = prompt === null ? null : sum(prompt, connectors);
   const reasoning = firstCount(outputDetails['reasoning_tokens'], raw['reasoning_tokens']);
@@ -60,6 +59,17 @@ function openaiUsage(raw: Readonly<Record<string, unknown>>): Usage {
     input_image_tokens: count(inputDetails['image_tokens']),
     tool_use_tokens: connectors,
   });
+}
+
+/**
+ * What Mistral's connectors read is input beside `prompt_tokens`; the total, where there is one, has to have room for it.
+ * https://docs.mistral.ai/agents/connectors/websearch
+ */
+function connectorTokens(raw: Readonly<Record<string, unknown>>): number | null {
+  const connectors = count(raw['connector_tokens']);
+  const total = count(raw['total_tokens']);
+  const others = sum(count(raw['prompt_tokens']), count(raw['completion_tokens'])) ?? 0;
+  return connectors !== null && (total === null || total >= others + connectors) ? connectors : null;
 }
 
 /**
