@@ -4,7 +4,7 @@
  * `total_tokens` sums all four. The finish reason is the interaction's status.
  * https://ai.google.dev/api/interactions-api
  */
-import type { ContentKind, Endpoint, Reading, RequestFacts, StreamEvent } from './provider.ts';
+import type { ContentKind, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import { count, fields, isFields, list, readErrorBody, requestFacts, setText, setUsage, sum, text, usageOf } from './values.ts';
 
 /** Both generations of event names are in use: `step.*` since May 2026, `content.*` before. */
@@ -72,6 +72,14 @@ function deltaContent(delta: Readonly<Record<string, unknown>>): ContentKind | u
   return REASONING_DELTAS.has(type) ? 'reasoning' : 'answer';
 }
 
+const TEXTS: TextFields = {
+  request: ['system_instruction', 'input'],
+  tools: ['tools'],
+  elsewhere: ['previous_interaction_id', 'agent'],
+  response: ['steps', 'outputs'],
+  event: ['delta', 'step', 'content'],
+};
+
 export const INTERACTION_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
@@ -81,6 +89,7 @@ export const INTERACTION_ENDPOINTS: readonly Endpoint[] = [
     request,
     response: readInteraction,
     fold,
+    texts: TEXTS,
     matters: (event, data) => event === 'error' || TELLING.test(data.toString('latin1')),
   },
 ];

@@ -45,6 +45,12 @@ const chat: Endpoint = {
   request: requestFacts,
   response: readChat,
   fold,
+  texts: {
+    request: ['system_prompt', 'input'],
+    elsewhere: ['previous_response_id', 'integrations'],
+    response: ['output'],
+    event: ['content'],
+  },
 };
 
 export const lmstudio: Dialect = { ...openai, endpoints: [chat, ...openai.endpoints] };

@@ -87,7 +87,7 @@ const TEXTS: TextFields = {
   tools: ['tools'],
   schemas: ['text'],
   messages: 'input',
-  elsewhere: ['previous_response_id', 'conversation', 'prompt'],
+  elsewhere: ['previous_response_id', 'conversation', 'prompt', 'preset'],
   response: ['output'],
   event: ['delta'],
 };
