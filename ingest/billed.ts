@@ -97,11 +97,11 @@ function billedUnits(raw: Fields): Partial<TokenCounts> {
   return { ...NO_TOKENS, input_tokens: input, output_tokens: count(units['output_tokens']) ?? 0 };
 }
 
-/** Token kinds that have a price and no column: Gemini's lists by modality, OpenAI's nested details. */
+/** Token kinds that have a price and no column: Gemini's lists by modality (two wordings), OpenAI's nested details. */
 function modalities(raw: Fields): Partial<TokenCounts> {
-  const output = byModality(raw['candidatesTokensDetails']);
-  const input = byModality(raw['promptTokensDetails']);
-  const cached = byModality(raw['cacheTokensDetails']);
+  const output = byModality(raw['candidatesTokensDetails'] ?? raw['output_tokens_by_modality']);
+  const input = byModality(raw['promptTokensDetails'] ?? raw['input_tokens_by_modality']);
+  const cached = byModality(raw['cacheTokensDetails'] ?? raw['cached_tokens_by_modality']);
   const inputDetails = fields(raw['input_token_details'] ?? raw['input_tokens_details'] ?? raw['prompt_tokens_details']);
   const outputDetails = fields(raw['output_token_details'] ?? raw['output_tokens_details'] ?? raw['completion_tokens_details']);
   const cachedDetails = fields(inputDetails['cached_tokens_details']);
@@ -116,7 +116,9 @@ function modalities(raw: Fields): Partial<TokenCounts> {
 function byModality(value: unknown): ((modality: string) => number) | undefined {
   const entries = list(value).map(fields);
   if (entries.length === 0) return undefined;
-  return (modality) => entries.reduce((sum, entry) => sum + (entry['modality'] === modality ? (count(entry['tokenCount']) ?? 0) : 0), 0);
+  const countOf = (entry: Fields, modality: string): number =>
+    text(entry['modality']).toUpperCase() === modality ? (count(entry['tokenCount'] ?? entry['tokens']) ?? 0) : 0;
+  return (modality) => entries.reduce((sum, entry) => sum + countOf(entry, modality), 0);
 }
 
 const NO_TOKENS: TokenCounts = {

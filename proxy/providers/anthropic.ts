@@ -5,8 +5,9 @@
  * https://docs.claude.com/en/api/messages and …/build-with-claude/streaming
  */
 import type { GatewayError } from '../../contract/errors.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent, Usage } from './provider.ts';
 import {
+  addUsage,
   amount,
   count,
   type Fields,
@@ -30,18 +31,26 @@ const CONTENT_DELTAS: Readonly<Record<string, ContentKind>> = {
   thinking_delta: 'reasoning',
 };
 /** Every event but the content's own. */
-const TELLING = /"(?:message_|error"|usage")/;
+const TELLING = /"(?:message_|error"|usage"|fallback")/;
 
 function readUsage(reading: Reading, value: unknown): void {
   if (!isFields(value)) return;
   // A later usage repeats what changed; what it leaves out or nulls still holds.
   const raw: Fields = { ...fields(reading.usage_raw), ...Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) };
+  setUsage(reading, withCompaction(countsOf(raw), raw), raw);
+  setText(reading, 'service_tier', raw['service_tier']);
+  // OpenRouter's messages endpoint adds what it charged.
+  const cost = amount(raw['cost']);
+  if (cost !== null) reading.cost_usd = cost;
+}
+
+function countsOf(raw: Fields): Usage {
   const written = fields(raw['cache_creation']);
   const cacheWrite1h = count(written['ephemeral_1h_input_tokens']);
   const cacheRead = count(raw['cache_read_input_tokens']);
   const cacheWrite = count(raw['cache_creation_input_tokens']) ?? sum(count(written['ephemeral_5m_input_tokens']), cacheWrite1h);
   const input = count(raw['input_tokens']);
-  const usage = usageOf({
+  return usageOf({
     input_tokens: input === null ? null : sum(input, cacheRead, cacheWrite),
     output_tokens: count(raw['output_tokens']),
     cache_read_tokens: cacheRead,
@@ -49,11 +58,20 @@ function readUsage(reading: Reading, value: unknown): void {
     cache_write_1h_tokens: cacheWrite1h,
     reasoning_tokens: count(fields(raw['output_tokens_details'])['thinking_tokens']),
   });
-  setUsage(reading, usage, raw);
-  setText(reading, 'service_tier', raw['service_tier']);
-  // OpenRouter's messages endpoint adds what it charged.
-  const cost = amount(raw['cost']);
-  if (cost !== null) reading.cost_usd = cost;
+}
+
+/**
+ * The totals leave out what the model read and wrote to compact the conversation, which is charged like the rest of the
+ * call. (An advisor's steps they leave out too: that is another model's work, and stays in `usage_raw`.)
+ * https://platform.claude.com/docs/en/build-with-claude/compaction
+ */
+function withCompaction(totals: Usage, raw: Fields): Usage {
+  let usage = totals;
+  for (const value of list(raw['iterations'])) {
+    const step = fields(value);
+    if (step['type'] === 'compaction') usage = addUsage(usage, countsOf(step));
+  }
+  return usage;
 }
 
 export function readMessage(body: unknown, reading: Reading): void {
@@ -72,7 +90,7 @@ export function foldMessage(reading: Reading, event: StreamEvent): ContentKind |
       reading.usage_pending = 'output';
       return undefined;
     case 'content_block_start':
-      return blockContent(fields(data['content_block']));
+      return startBlock(reading, fields(data['content_block']));
     case 'content_block_delta':
       return deltaContent(fields(data['delta']));
     case 'message_delta':
@@ -91,8 +109,9 @@ export function foldMessage(reading: Reading, event: StreamEvent): ContentKind |
   }
 }
 
-/** Blocks that come whole, or with their first words. */
-function blockContent(block: Fields): ContentKind | undefined {
+/** Blocks that come whole, or with their first words. A `fallback` block says that another model goes on from there. */
+function startBlock(reading: Reading, block: Fields): ContentKind | undefined {
+  if (block['type'] === 'fallback') setText(reading, 'model', fields(block['to'])['model']);
   if (block['type'] === 'redacted_thinking' || text(block['thinking']) !== '') return 'reasoning';
   return text(block['text']) !== '' || list(block['content']).length > 0 ? 'answer' : undefined;
 }
@@ -124,7 +143,8 @@ export const MESSAGES_READER = {
 } as const satisfies Partial<Endpoint>;
 
 export const MESSAGES_ENDPOINTS: readonly Endpoint[] = [
-  { ...MESSAGES_READER, method: 'POST', path: /\/messages\/?$/, operation: 'chat' },
+  // OpenAI's assistants keep their messages in threads, which is no call of a model.
+  { ...MESSAGES_READER, method: 'POST', path: /(?<!\/threads\/[^/]{1,128})\/messages\/?$/, operation: 'chat' },
   plainEndpoint('POST', /\/messages\/count_tokens\/?$/, 'count_tokens'),
   plainEndpoint('POST', /\/messages\/batches\/?$/, 'batch'),
 ];

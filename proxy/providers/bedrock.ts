@@ -8,7 +8,17 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { foldInvoked, readConverseUsage, readInvoked } from './bedrock-bodies.ts';
 import { OPENAI_ENDPOINTS, OPENAI_LAST_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, HeaderLookup, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type {
+  ContentKind,
+  Dialect,
+  Endpoint,
+  HeaderLookup,
+  ProviderError,
+  Reading,
+  RequestFacts,
+  StreamEvent,
+  TextFields,
+} from './provider.ts';
 import { count, decodeSegment, type Fields, fields, isFields, plainEndpoint, readErrorBody, setText, text } from './values.ts';
 
 /** AWS names its exceptions without a suffix in the stream and with one in the header. */
@@ -18,8 +28,15 @@ function requestOf(stream: boolean): (body: unknown, match: RegExpExecArray) => 
   return (_body, match) => ({ model: decodeSegment(match.groups?.['model']), stream });
 }
 
+/** A path that AWS's routing cannot read, such as an ARN with bare slashes, may be answered with status 200 and this. */
+function readUnrouted(body: unknown): ProviderError | undefined {
+  const output = fields(body)['Output'];
+  return fields(output)['__type'] === undefined ? undefined : readErrorBody({ error: output });
+}
+
 function readConverse(body: unknown, reading: Reading): void {
   const response = fields(body);
+  reading.error = readUnrouted(body) ?? null;
   setText(reading, 'finish_reason', response['stopReason']);
   readConverseMetadata(response, reading);
 }
@@ -30,7 +47,14 @@ function readConverseMetadata(metadata: Fields, reading: Reading): void {
   setText(reading, 'model', fields(fields(metadata['trace'])['promptRouter'])['invokedModelId']);
 }
 
-function foldConverse(reading: Reading, event: StreamEvent): ContentKind | undefined {
+/** Where a gateway in between has taken off the binary framing, an event's name is the one field of its JSON. */
+function named(event: StreamEvent): StreamEvent {
+  const [first] = event.event === '' ? Object.entries(fields(event.data)) : [];
+  return first ? { event: first[0], data: first[1] } : event;
+}
+
+function foldConverse(reading: Reading, unnamed: StreamEvent): ContentKind | undefined {
+  const event = named(unnamed);
   if (foldException(reading, event)) return undefined;
   const data = fields(event.data);
   if (event.event === 'messageStop') setText(reading, 'finish_reason', data['stopReason']);
@@ -53,6 +77,11 @@ function foldException(reading: Reading, event: StreamEvent): boolean {
 
 function foldInvokeStream(reading: Reading, event: StreamEvent): ContentKind | undefined {
   return foldException(reading, event) ? undefined : foldInvoked(reading, event);
+}
+
+function readInvocation(body: unknown, reading: Reading): void {
+  readInvoked(body, reading);
+  reading.error ??= readUnrouted(body) ?? null;
 }
 
 /** InvokeModel also says the counts in headers, for models whose bodies do not. */
@@ -90,7 +119,7 @@ const EMBEDDING_TEXTS: TextFields = { request: ['inputText', 'texts', 'input', '
 const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'aws-event-stream',
   request: requestOf(false),
-  response: readInvoked,
+  response: readInvocation,
   fold: foldInvokeStream,
   headers: readCountHeaders,
 };
@@ -124,7 +153,7 @@ export const bedrock: Dialect = {
     ...MESSAGES_ENDPOINTS,
     ...OPENAI_LAST_ENDPOINTS,
   ],
-  error: readErrorBody,
+  error: (body) => readUnrouted(body) ?? readErrorBody(body),
   errorTypeHeader: 'x-amzn-errortype',
   /** https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html: a message; `__type` is where Smithy's JSON puts the type. */
   errorBody: (error: GatewayError) => ({ __type: error.type, type: error.type, message: error.message }),

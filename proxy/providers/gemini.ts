@@ -6,6 +6,7 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_READER } from './anthropic.ts';
+import { INTERACTION_ENDPOINTS } from './gemini-interactions.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
 import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import {
@@ -21,6 +22,7 @@ import {
   setText,
   setUsage,
   sum,
+  text,
   usageOf,
 } from './values.ts';
 
@@ -49,8 +51,17 @@ const requestStream = (_body: unknown, match: RegExpExecArray): RequestFacts => 
   stream: true,
 });
 
+/**
+ * Vertex sends the traffic type with every chunk of a stream, the counts with the last: without any of these a chunk counts
+ * nothing yet, and an answer that is over (a prompt blocked before the model saw it) counts zero.
+ */
+const TOTALS = ['promptTokenCount', 'candidatesTokenCount', 'responseTokenCount', 'thoughtsTokenCount', 'totalTokenCount'] as const;
+
 function readUsage(reading: Reading, value: unknown): void {
   if (!isFields(value)) return;
+  setText(reading, 'service_tier', value['serviceTier'] ?? value['trafficType']);
+  const isOver = reading.finish_reason !== '' && reading.usage === null;
+  if (!isOver && TOTALS.every((name) => value[name] === undefined)) return;
   const zero = (name: string): number => count(value[name]) ?? 0;
   const thoughts = count(value['thoughtsTokenCount']);
   const toolUse = count(value['toolUsePromptTokenCount']);
@@ -66,7 +77,6 @@ function readUsage(reading: Reading, value: unknown): void {
     output_audio_tokens: modality(candidatesTokensDetails, 'AUDIO'),
   });
   setUsage(reading, usage, value);
-  setText(reading, 'service_tier', value['serviceTier'] ?? value['trafficType']);
 }
 
 /** Null when the details do not mention it: they are not always complete. */
@@ -77,12 +87,12 @@ function modality(details: unknown, name: string): number | null {
 function readContent(body: unknown, reading: Reading): void {
   const response = fields(body);
   setText(reading, 'model', response['modelVersion']);
-  readUsage(reading, response['usageMetadata']);
   const candidates = list(response['candidates']);
   // A later chunk of a stream has no finish reason to say again, so the first candidate's last word holds.
   const finishReason = fields(candidates[0])['finishReason'];
   setText(reading, 'finish_reason', typeof finishReason === 'number' ? FINISH_REASONS[finishReason] : finishReason);
   if (candidates.length === 0) setText(reading, 'finish_reason', fields(response['promptFeedback'])['blockReason']);
+  readUsage(reading, response['usageMetadata']);
   if (isFields(response['error'])) reading.error = readErrorBody(response) ?? null;
   // There is no end mark; the last chunk is the one that says why it is the last.
   if (reading.finish_reason !== '') reading.ended = true;
@@ -124,6 +134,19 @@ function readPrediction(body: unknown, reading: Reading): void {
   setUsage(reading, usageOf({ input_tokens: input, output_tokens: 0 }), raw);
 }
 
+/** What is put into a cache is read as input, and charged as that: https://ai.google.dev/api/caching */
+function readCachedContent(body: unknown, reading: Reading): void {
+  setText(reading, 'model', lastSegment(fields(body)['model']));
+  const raw = fields(body)['usageMetadata'];
+  const input = count(fields(raw)['totalTokenCount']);
+  if (input !== null) setUsage(reading, usageOf({ input_tokens: input, output_tokens: 0 }), raw);
+}
+
+/** `models/gemini-…`, on Vertex the publisher's whole path. */
+function lastSegment(name: unknown): string {
+  return text(name).slice(text(name).lastIndexOf('/') + 1);
+}
+
 const nothing = (): undefined => undefined;
 const CONTENT_TEXTS: TextFields = {
   request: ['systemInstruction', 'system_instruction', 'contents'],
@@ -138,6 +161,11 @@ const stream: Reader = { ...content, framing: 'json-array', request: requestStre
 const embedding: Reader = { framing: 'sse', request: requestUnary, response: readEmbedding, fold: nothing, texts: EMBEDDING_TEXTS };
 const prediction: Reader = { ...embedding, response: readPrediction };
 const modelOnly: Reader = { framing: 'sse', request: requestUnary, response: nothing, fold: nothing };
+const cachedContent: Reader = {
+  ...modelOnly,
+  request: (body) => ({ model: lastSegment(fields(body)['model']), stream: false }),
+  response: readCachedContent,
+};
 
 /** `models/…`, `tunedModels/…` and, on Vertex, `endpoints/…`. */
 const on = (verb: string, model = '[^/:]+'): RegExp => new RegExp(`\\/(?:models|tunedModels|endpoints)\\/(?<model>${model}):${verb}$`);
@@ -152,6 +180,7 @@ export const GEMINI_ENDPOINTS: readonly Endpoint[] = (
     [on('predict', '[^/:]{0,256}imagen[^/:]{0,256}'), 'image_generation', modelOnly],
     [on('predictLongRunning', '[^/:]{0,256}veo[^/:]{0,256}'), 'video_generation', modelOnly],
     [on('(?:batchGenerateContent|asyncBatchEmbedContent)'), 'batch', modelOnly],
+    [/\/cachedContents$/, 'cached_content', cachedContent],
     [on('[A-Za-z]+'), 'other', { ...modelOnly, response: readContent, fold: foldContent }],
   ] as const
 ).map(([path, operation, reader]) => ({ ...reader, method: 'POST', path, operation }));
@@ -227,6 +256,7 @@ export const gemini: Dialect = {
   endpoints: [
     ...PUBLISHER_ENDPOINTS,
     ...GEMINI_ENDPOINTS,
+    ...INTERACTION_ENDPOINTS,
     ...OPENAI_ENDPOINTS.map(withThoughts),
     plainEndpoint('GET', /\/models(?:\/[^/]+)?\/?$/, 'list_models'),
     plainEndpoint('POST', /\/files\/?$/, 'file_upload'),

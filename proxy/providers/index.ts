@@ -8,6 +8,7 @@ import { anthropic as messages } from './anthropic.ts';
 import { bedrock } from './bedrock.ts';
 import { cohere } from './cohere.ts';
 import { gemini } from './gemini.ts';
+import { lmstudio } from './lmstudio.ts';
 import { ollama } from './ollama.ts';
 import { OPENAI_ENDPOINTS, openai } from './openai.ts';
 import type { Dialect, Upstream } from './provider.ts';
@@ -60,7 +61,7 @@ const LINES: readonly Line[] = [
   ['nvidia', 'https://integrate.api.nvidia.com', openai],
   ['ollama', 'http://127.0.0.1:11434', ollama],
   ['vllm', 'http://127.0.0.1:8000', openai],
-  ['lmstudio', 'http://127.0.0.1:1234', openai],
+  ['lmstudio', 'http://127.0.0.1:1234', lmstudio],
   ['demo-openai', `${DEMO}/openai`, openai, { provider: 'openai' }],
   ['demo-anthropic', `${DEMO}/anthropic`, anthropic, { provider: 'anthropic' }],
   ['demo-gemini', `${DEMO}/gemini`, gemini, { provider: 'gcp.gemini' }],

@@ -87,7 +87,7 @@ const TEXTS: TextFields = {
   tools: ['tools'],
   schemas: ['text'],
   messages: 'input',
-  elsewhere: ['previous_response_id', 'conversation', 'prompt'],
+  elsewhere: ['previous_response_id', 'conversation', 'prompt', 'preset'],
   response: ['output'],
   event: ['delta'],
 };
@@ -95,7 +95,8 @@ const TEXTS: TextFields = {
 export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
-    path: /\/responses\/?$/,
+    // Perplexity's name for it: https://docs.perplexity.ai/api-reference/agent-post
+    path: /\/(?:responses|v1\/agent)\/?$/,
     operation: 'chat',
     framing: 'sse',
     request: requestFacts,

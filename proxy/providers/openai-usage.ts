@@ -5,7 +5,7 @@
  * https://platform.openai.com/docs/api-reference/chat/object
  */
 import type { Reading, Usage } from './provider.ts';
-import { amount, count, fields, firstCount, isFields, setUsage, sum, usageOf } from './values.ts';
+import { amount, count, fields, firstCount, isFields, setText, setUsage, sum, usageOf } from './values.ts';
 
 /** xAI counts money in ticks: https://docs.x.ai/developers/cost-tracking */
 const TICKS_PER_USD = 1e10;
@@ -14,6 +14,8 @@ const TICKS_PER_USD = 1e10;
 export function readOpenaiUsage(reading: Reading, raw: unknown): void {
   if (!isFields(raw)) return;
   setUsage(reading, openaiUsage(raw), raw);
+  // Mistral says the tier here: https://docs.mistral.ai/api/endpoint/chat
+  setText(reading, 'service_tier', raw['service_tier']);
   // Transcriptions are charged by length, without any tokens: https://platform.openai.com/docs/api-reference/audio/json-object
   if (raw['type'] === 'duration') reading.usage_raw ??= raw;
   const cost = reportedCost(raw);
@@ -33,7 +35,9 @@ export function readInputOnlyUsage(reading: Reading, raw: unknown): void {
 function openaiUsage(raw: Readonly<Record<string, unknown>>): Usage {
   const inputDetails = fields(raw['prompt_tokens_details'] ?? raw['input_tokens_details'] ?? raw['input_token_details']);
   const outputDetails = fields(raw['completion_tokens_details'] ?? raw['output_tokens_details'] ?? raw['output_token_details']);
-  const input = firstCount(raw['prompt_tokens'], raw['input_tokens']);
+  const connectors = connectorTokens(raw);
+  const prompt = firstCount(raw['prompt_tokens'], raw['input_tokens']);
+  const input = prompt === null ? null : sum(prompt, connectors);
   const reasoning = firstCount(outputDetails['reasoning_tokens'], raw['reasoning_tokens']);
   return usageOf({
     input_tokens: input,
@@ -42,13 +46,30 @@ function openaiUsage(raw: Readonly<Record<string, unknown>>): Usage {
       inputDetails['cached_tokens'],
       raw['prompt_cache_hit_tokens'], // DeepSeek: https://api-docs.deepseek.com/guides/kv_cache
       raw['cached_tokens'], // Moonshot, Together
+      inputDetails['cache_read_input_tokens'], // Perplexity: https://docs.perplexity.ai/api-reference/agent-post
     ),
-    cache_write_tokens: count(inputDetails['cache_write_tokens']),
+    cache_write_tokens: firstCount(
+      inputDetails['cache_write_tokens'],
+      inputDetails['cache_creation_input_tokens'], // Perplexity, Alibaba: https://www.alibabacloud.com/help/model-studio/context-cache
+      raw['cache_creation_input_tokens'], // LiteLLM: https://docs.litellm.ai/docs/completion/prompt_caching
+    ),
     reasoning_tokens: reasoning,
     input_audio_tokens: count(inputDetails['audio_tokens']),
     output_audio_tokens: count(outputDetails['audio_tokens']),
     input_image_tokens: count(inputDetails['image_tokens']),
+    tool_use_tokens: connectors,
   });
+}
+
+/**
+ * What Mistral's connectors read is input beside `prompt_tokens`; the total, where there is one, has to have room for it.
+ * https://docs.mistral.ai/agents/connectors/websearch
+ */
+function connectorTokens(raw: Readonly<Record<string, unknown>>): number | null {
+  const connectors = count(raw['connector_tokens']);
+  const total = count(raw['total_tokens']);
+  const others = sum(count(raw['prompt_tokens']), count(raw['completion_tokens'])) ?? 0;
+  return connectors !== null && (total === null || total >= others + connectors) ? connectors : null;
 }
 
 /**

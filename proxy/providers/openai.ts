@@ -29,6 +29,8 @@ function readCommon(body: unknown, reading: Reading): void {
 }
 
 function readChat(body: unknown, reading: Reading): void {
+  // Moonshot ends a stream with the usage inside its choice: https://platform.moonshot.ai/docs/api/chat
+  readOpenaiUsage(reading, fields(list(fields(body)['choices'])[0])['usage']);
   readCommon(body, reading);
   readFinishReason(body, reading);
 }
@@ -37,6 +39,8 @@ function readChat(body: unknown, reading: Reading): void {
 function readFinishReason(body: unknown, reading: Reading): void {
   for (const value of list(fields(body)['choices'])) {
     const choice = fields(value);
+    // OpenRouter, of a model that failed on the way: https://openrouter.ai/docs/api/reference/errors-and-debugging
+    if (isFields(choice['error'])) reading.error ??= readErrorBody(choice) ?? null;
     const index = choice['index'];
     if (reading.finish_reason === '' || index === 0 || index === undefined) setText(reading, 'finish_reason', choice['finish_reason']);
   }
@@ -131,6 +135,18 @@ const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   texts: CHAT_TEXTS,
 };
 const { texts: _ofChat, ...untold } = chat;
+/**
+ * Snowflake's own chat streams end without a mark or a finish reason, each event with the usage so far.
+ * https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
+ */
+const unmarked: typeof chat = {
+  ...chat,
+  fold(reading, event) {
+    const kind = foldChat(reading, event);
+    if (reading.usage !== null) reading.ended = true;
+    return kind;
+  },
+};
 const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   ...untold,
   response(body, reading) {
@@ -154,9 +170,16 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
   ...endpointsOf(chat, [[under('agents\\/completions'), 'chat']]),
   ...RESPONSES_ENDPOINTS,
   ...endpointsOf({ ...chat, usageOnRequest: true, texts: COMPLETION_TEXTS }, [[under('completions'), 'text_completion']]),
-  ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [[under('(?:contextualized|multimodal)?embeddings'), 'embeddings']]),
+  ...endpointsOf(unmarked, [[/\/cortex\/inference:complete$/, 'chat']]),
+  ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [
+    [under('(?:contextualized|multimodal)?embeddings'), 'embeddings'],
+    [under('pooling'), 'embeddings'],
+    [/\/cortex\/inference:embed$/, 'embeddings'],
+  ]),
   ...endpointsOf(inputOnly, [
-    [under('rerank'), 'rerank'],
+    // `ranking` is NVIDIA's name, `score` and the ones below vLLM's: https://docs.vllm.ai/en/latest/serving/openai_compatible_server
+    [under('(?:rerank|ranking|score)'), 'rerank'],
+    [under('(?:classify|decisions|(?:chat\\/)?classifications)'), 'classification'],
     [under('(?:chat\\/)?moderations'), 'moderation'],
   ]),
   ...endpointsOf(typed, [
@@ -164,7 +187,8 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
     [under('audio\\/speech'), 'speech'],
     [under('audio\\/transcriptions'), 'transcription'],
     [under('audio\\/translations'), 'translation'],
-    [under('conversations(?:\\/[^/]+)?'), 'chat'],
+    [under('conversations(?:\\/[^/]+(?:\\/restart)?)?'), 'chat'],
+    [under('threads(?:\\/[^/]+)?\\/runs(?:\\/[^/]+\\/submit_tool_outputs)?'), 'invoke_agent'],
     [under('videos'), 'video_generation'],
     [under('ocr'), 'ocr'],
   ]),

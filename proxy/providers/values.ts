@@ -79,6 +79,12 @@ export function usageOf(known: Partial<Usage>): Usage {
   return usage;
 }
 
+/** Both together, count by count. */
+export function addUsage(one: Usage, other: Usage): Usage {
+  const names = Object.keys(EMPTY_USAGE) as (keyof Usage)[];
+  return usageOf(Object.fromEntries(names.map((name) => [name, sum(one[name], other[name])])));
+}
+
 function exceeds(part: number | null, total: number | null): boolean {
   return part !== null && total !== null && part > total;
 }
@@ -113,10 +119,12 @@ export function readErrorBody(body: unknown): ProviderError | undefined {
 
 /** The most telling of the names that providers give: a code, a status name, a type. */
 function errorType(error: Fields): string {
-  const { code, status, type, __type } = error;
+  const { code, status, type, error_type, __type } = error;
   if (typeof code === 'string' && code !== '') return code;
   if (typeof status === 'string' && status !== '') return status;
   if (typeof type === 'string' && type !== '' && type !== 'error') return type;
+  // Hugging Face's inference servers say `{error: "…", error_type: "overloaded"}`.
+  if (typeof error_type === 'string' && error_type !== '') return error_type;
   // Smithy's JSON protocols name the error's shape `namespace#Name`.
   if (typeof __type === 'string') return __type.slice(__type.lastIndexOf('#') + 1);
   return typeof code === 'number' ? String(code) : '';

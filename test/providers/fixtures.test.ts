@@ -8,9 +8,12 @@ import type { Usage } from '../../proxy/providers/provider.ts';
 import type { Fixture } from '../fixtures/providers/fixture.ts';
 import { OPENAI_FIXTURES } from '../fixtures/providers/openai.ts';
 import { OTHER_FIXTURES } from '../fixtures/providers/others.ts';
+import { VENDOR_FIXTURES } from '../fixtures/providers/vendors.ts';
 import { type Call, type Extracted, extractCall } from './kit.ts';
 
-const FIXTURES = [...OPENAI_FIXTURES, ...OTHER_FIXTURES].map((fixture) => [`${fixture.upstream}: ${fixture.name}`, fixture] as const);
+const FIXTURES = [...OPENAI_FIXTURES, ...OTHER_FIXTURES, ...VENDOR_FIXTURES].map(
+  (fixture) => [`${fixture.upstream}: ${fixture.name}`, fixture] as const,
+);
 
 const NO_USAGE: Usage = {
   input_tokens: null,

@@ -335,6 +335,16 @@ const BESIDES_TOKENS: readonly Invoice[] = [
     usd: (10 * 0.3 + 1_290 * 30 + 20 * 2.5) / M,
   },
   {
+    what: 'the same in the wording of interactions',
+    record: at(
+      'gcp.gemini',
+      'gemini-2.5-flash-image',
+      { input_tokens: 10, output_tokens: 1_310 },
+      { output_tokens_by_modality: [{ modality: 'image', tokens: 1_290 }] },
+    ),
+    usd: (10 * 0.3 + 1_290 * 30 + 20 * 2.5) / M,
+  },
+  {
     what: 'Gemini audio from the cache, where the provider counts it',
     record: at(
       'gcp.gemini',
