@@ -12,9 +12,8 @@ import { createWebsocketReader, type WebsocketReader } from './framing/websocket
 import type { Identity } from './identify.ts';
 import { readOpenaiUsage } from './providers/openai-usage.ts';
 import { emptyReading } from './providers/provider.ts';
-import { fields, readErrorBody, text } from './providers/values.ts';
+import { EMPTY_USAGE, fields, readErrorBody, text } from './providers/values.ts';
 import type { Route } from './route.ts';
-import { tokenColumns } from './tap.ts';
 
 export interface RealtimeOptions {
   readonly identity: Identity;
@@ -132,7 +131,7 @@ function turnRecord(
     error_type: error.type,
     error_message: cleanMessage(error.message),
     finish_reason: status.slice(0, 256),
-    ...tokenColumns(reading.usage),
+    ...(reading.usage ?? EMPTY_USAGE),
     usage_source: reading.usage === null ? 'none' : 'provider',
     usage_raw: reading.usage_raw === null ? '' : JSON.stringify(reading.usage_raw),
     service_tier: '',

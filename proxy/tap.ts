@@ -4,7 +4,6 @@
  * call's details, not the call.
  */
 import type { IncomingMessage } from 'node:http';
-import type { ProxyColumns } from '../contract/record.ts';
 import { RECORD_VERSION } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
@@ -17,6 +16,7 @@ import type { StartColumns } from './journal/unfinished.ts';
 import type { FinishedRecord } from './journal.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
+import { EMPTY_USAGE } from './providers/values.ts';
 import { readRateLimits } from './rate-limits.ts';
 import type { Route } from './route.ts';
 
@@ -271,7 +271,7 @@ export class CallTap {
       error_type: error.type,
       error_message: error.message,
       finish_reason: reading?.finish_reason ?? '',
-      ...tokenColumns(usage),
+      ...(usage ?? EMPTY_USAGE),
       usage_source: usage === null ? 'none' : 'provider',
       usage_raw: reading?.usage_raw == null ? '' : JSON.stringify(reading.usage_raw),
       service_tier: reading?.service_tier ?? '',
@@ -338,25 +338,6 @@ function withCounts(record: FinishedRecord, counts: TokenCounts | undefined): Fi
   const output_tokens = record.output_tokens ?? counts?.output_tokens ?? null;
   if (input_tokens === record.input_tokens && output_tokens === record.output_tokens) return record;
   return { ...record, input_tokens, output_tokens, usage_source: 'estimated' };
-}
-
-type TokenColumns = Pick<ProxyColumns, keyof Usage>;
-
-const NO_TOKENS: TokenColumns = {
-  input_tokens: null,
-  output_tokens: null,
-  cache_read_tokens: null,
-  cache_write_tokens: null,
-  cache_write_1h_tokens: null,
-  reasoning_tokens: null,
-  input_audio_tokens: null,
-  output_audio_tokens: null,
-  input_image_tokens: null,
-  tool_use_tokens: null,
-};
-
-export function tokenColumns(usage: Usage | null): TokenColumns {
-  return usage ?? NO_TOKENS;
 }
 
 /** Microseconds are enough for a column in milliseconds. */

@@ -7,7 +7,6 @@
 import type { GatewayError } from '../../contract/errors.ts';
 import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent, Usage } from './provider.ts';
 import {
-  addUsage,
   amount,
   count,
   type Fields,
@@ -37,7 +36,9 @@ function readUsage(reading: Reading, value: unknown): void {
   if (!isFields(value)) return;
   // A later usage repeats what changed; what it leaves out or nulls still holds.
   const raw: Fields = { ...fields(reading.usage_raw), ...Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) };
-  setUsage(reading, withCompaction(countsOf(raw), raw), raw);
+  // The totals are those of the answer. Steps beside it (`iterations`: an advisor's, a compaction's) stay in `usage_raw`,
+  // where pricing finds them: https://platform.claude.com/docs/en/build-with-claude/compaction
+  setUsage(reading, countsOf(raw), raw);
   setText(reading, 'service_tier', raw['service_tier']);
   // OpenRouter's messages endpoint adds what it charged.
   const cost = amount(raw['cost']);
@@ -58,20 +59,6 @@ function countsOf(raw: Fields): Usage {
     cache_write_1h_tokens: cacheWrite1h,
     reasoning_tokens: count(fields(raw['output_tokens_details'])['thinking_tokens']),
   });
-}
-
-/**
- * The totals leave out what the model read and wrote to compact the conversation, which is charged like the rest of the
- * call. (An advisor's steps they leave out too: that is another model's work, and stays in `usage_raw`.)
- * https://platform.claude.com/docs/en/build-with-claude/compaction
- */
-function withCompaction(totals: Usage, raw: Fields): Usage {
-  let usage = totals;
-  for (const value of list(raw['iterations'])) {
-    const step = fields(value);
-    if (step['type'] === 'compaction') usage = addUsage(usage, countsOf(step));
-  }
-  return usage;
 }
 
 export function readMessage(body: unknown, reading: Reading): void {

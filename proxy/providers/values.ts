@@ -52,7 +52,8 @@ export function sum(...parts: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((total, part) => total + part, 0);
 }
 
-const EMPTY_USAGE: Usage = Object.freeze({
+/** Nothing is known. */
+export const EMPTY_USAGE: Usage = Object.freeze({
   input_tokens: null,
   output_tokens: null,
   cache_read_tokens: null,
@@ -77,12 +78,6 @@ export function usageOf(known: Partial<Usage>): Usage {
   if (exceeds(sum(usage.cache_read_tokens, usage.cache_write_tokens), input)) usage.cache_write_tokens = null;
   if (exceeds(usage.cache_write_1h_tokens, usage.cache_write_tokens)) usage.cache_write_1h_tokens = null;
   return usage;
-}
-
-/** Both together, count by count. */
-export function addUsage(one: Usage, other: Usage): Usage {
-  const names = Object.keys(EMPTY_USAGE) as (keyof Usage)[];
-  return usageOf(Object.fromEntries(names.map((name) => [name, sum(one[name], other[name])])));
 }
 
 function exceeds(part: number | null, total: number | null): boolean {
