@@ -167,6 +167,13 @@ test('the overview shows the figures that the calls add up to, and sorts and fil
   expect(await figure(page, 'Cached input')).toBe('8.4%');
   await page.locator('.tile', { hasText: 'Cost' }).getByText('7 not priced').waitFor();
   await page.locator('.chart canvas').nth(2).waitFor();
+  expect(await page.getByRole('region', { name: 'Not priced' }).locator('tbody td').allInnerTexts()).toEqual([
+    'openai',
+    '7',
+    '7,000',
+    '700',
+    'not priced',
+  ]);
 
   const names = (): Promise<string[]> => page.locator('table.projects tbody th a').allInnerTexts();
   expect(await names()).toEqual(['beta', 'alpha', 'gamma']);

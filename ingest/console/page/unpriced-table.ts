@@ -27,7 +27,7 @@ export function UnpricedTable({
         <span class="muted small">${overview.more_unpriced ? `the ${overview.unpriced.length} models with most calls` : 'models whose spend is in no sum here'}</span>
       </header>
       <div class="scroll">
-        <table class="projects">
+        <table class="models">
           <thead><tr>
             <th scope="col">Model</th><th scope="col">Provider</th>
             <th scope="col" class="num">Calls</th><th scope="col" class="num">Tokens in</th><th scope="col" class="num">Tokens out</th><th scope="col" class="num">Cost</th>
