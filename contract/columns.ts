@@ -92,6 +92,13 @@ export const CALL_COLUMNS = [
     since: 2,
     description: "the provider's rate-limit headers as numbers: `limit_…`, `remaining_…`, `reset_…_s`, `retry_after_s`",
   },
+  {
+    name: 'answer_ttft_ms',
+    type: 'Nullable(Float32)',
+    from: 'proxy',
+    since: 2,
+    description: "request's first byte to the first token of the answer itself: later than ttft_ms where reasoning was streamed before it",
+  },
 ] as const satisfies readonly Column[];
 
 export type CallColumn = (typeof CALL_COLUMNS)[number];

@@ -85,8 +85,8 @@ type Check = (value: unknown) => string | undefined;
 const PROXY_CHECKS: readonly (readonly [string, Check])[] = CALL_COLUMNS.filter((column) => column.from === 'proxy').map(
   (column) => [column.name, checkFor(column)] as const,
 );
-/** Columns, all of them maps, that older records do not have. */
-const LATER_MAPS = CALL_COLUMNS.flatMap((column) => ('since' in column ? [column] : []));
+/** Columns that older records do not have: not known, or nothing in the map. */
+const LATER_COLUMNS = CALL_COLUMNS.flatMap((column) => ('since' in column ? [column] : []));
 const KNOWN_KEYS: ReadonlySet<string> = new Set([...PROXY_CHECKS.map(([name]) => name), 'v', 'provider_cost_usd', 'bodies']);
 
 /**
@@ -98,10 +98,7 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
   const version = value['v'];
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > RECORD_VERSION)
     return { reason: `v: ${show(version)}, want an integer from 1 to ${RECORD_VERSION}` };
-  const fields: Record<string, unknown> =
-    version === RECORD_VERSION
-      ? value
-      : { ...Object.fromEntries(LATER_MAPS.filter(({ since }) => version < since).map(({ name }) => [name, {}])), ...value };
+  const fields: Record<string, unknown> = version === RECORD_VERSION ? value : { ...laterDefaults(version), ...value };
   for (const [name, check] of PROXY_CHECKS) {
     const fault = check(fields[name]);
     if (fault !== undefined) return { reason: `${name}: ${show(fields[name])}, want ${fault}` };
@@ -115,6 +112,12 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
   for (const key of Object.keys(value))
     if (!KNOWN_KEYS.has(key)) return { reason: `${show(key)}: no such field in a record of version ${version}` };
   return { record: fields as unknown as CallRecord };
+}
+
+function laterDefaults(version: number): Record<string, unknown> {
+  return Object.fromEntries(
+    LATER_COLUMNS.filter(({ since }) => version < since).map(({ name, type }) => [name, type.startsWith('Map') ? {} : null]),
+  );
 }
 
 function checkFor(column: CallColumn): Check {

@@ -152,5 +152,7 @@ function turnRecord(
     key_fingerprint: identity.key_fingerprint,
     sdk: identity.sdk,
     rate_limits: {},
+    // What a realtime session streams is the answer.
+    answer_ttft_ms: since(turn?.firstContent_ms ?? 0),
   };
 }

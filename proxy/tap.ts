@@ -63,6 +63,7 @@ export class CallTap {
   #headers_ms = 0;
   #headersSent_ms = 0;
   #firstContent_ms = 0;
+  #firstAnswer_ms = 0;
   #lastChunk_ms = 0;
   #maxGap_ms = 0;
   #requestBytes = 0;
@@ -85,8 +86,9 @@ export class CallTap {
       query: route.query,
       bodyBytesMax: options.bodyBytesMax,
       heldBytes: options.heldBytes,
-      onContent: () => {
+      onContent: (kind) => {
         if (this.#firstContent_ms === 0) this.#firstContent_ms = monotonicMs();
+        if (kind === 'answer' && this.#firstAnswer_ms === 0) this.#firstAnswer_ms = monotonicMs();
       },
     });
     this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
@@ -291,6 +293,7 @@ export class CallTap {
       key_fingerprint: identity.key_fingerprint,
       sdk: identity.sdk,
       rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
+      answer_ttft_ms: since(this.#firstAnswer_ms),
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
     if (this.#capture)

@@ -71,6 +71,17 @@ test('a streamed message: the last word on usage is the row', async () => {
   expect(found['ttft_ms']).not.toBeNull();
 });
 
+test('reasoning and answer are timed apart', async () => {
+  const thinking = { type: 'enabled' as const, budget_tokens: 1024 };
+  const answer = await through('anthropic-thinking')
+    .messages.stream({ ...question, max_tokens: 4_000, thinking })
+    .finalMessage();
+  expect(answer.content.map((block) => block.type)).toEqual(['thinking', 'text']);
+  const found = await row('anthropic-thinking');
+  expect(found['answer_ttft_ms']).toBeGreaterThan(found['ttft_ms'] as number);
+  expect(found['answer_ttft_ms']).toBeLessThanOrEqual(found['duration_ms'] as number);
+});
+
 test('a tool call, plain and streamed, arrives whole', async () => {
   const tools = [
     { name: 'get_weather', input_schema: { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] } },

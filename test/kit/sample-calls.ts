@@ -56,6 +56,7 @@ export function sampleCall(overrides: Partial<CallRow> = {}): CallRow {
     parent_span_id: '',
     tags: {},
     rate_limits: {},
+    answer_ttft_ms: null,
     key_fingerprint: '',
     sdk: '',
     proxy_id: 'proxy-a',

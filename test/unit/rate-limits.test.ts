@@ -59,8 +59,8 @@ test('at most 32 limits of one answer are read', () => {
 });
 
 test('a record of the version before has no rate limits, and is read as if it had none', () => {
-  const { rate_limits: _absent, ...older } = { ...sampleRecord(), v: 1 };
-  expect(parseRecord(older)).toMatchObject({ record: { rate_limits: {} } });
+  const { rate_limits: _absent, answer_ttft_ms: _unknown, ...older } = { ...sampleRecord(), v: 1 };
+  expect(parseRecord(older)).toMatchObject({ record: { rate_limits: {}, answer_ttft_ms: null } });
   expect(parseRecord({ ...older, v: 2 })).toEqual({ reason: expect.stringContaining('rate_limits: missing') });
   expect(parseRecord({ ...older, rate_limits: { limit: 'many' } })).toEqual({ reason: expect.stringContaining('an object of numbers') });
 });

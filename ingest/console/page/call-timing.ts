@@ -16,6 +16,7 @@ export function Timing({ call }: { call: CallRow }): VNode {
   const bars = toBars(call);
   const total = Math.max(call.duration_ms ?? 0, ...bars.map((bar) => bar.to));
   const rate = tokensPerSecond(call);
+  const thinkingMs = (call.answer_ttft_ms ?? 0) - (call.ttft_ms ?? 0);
   return html`
     <section>
       <h3>Timing</h3>
@@ -30,6 +31,7 @@ export function Timing({ call }: { call: CallRow }): VNode {
         )}
       </ol>
       <dl class="facts">
+        ${thinkingMs > 0 && html`<div><dt>Reasoning first</dt><dd>${formatDuration(thinkingMs)} before the answer's first token</dd></div>`}
         ${call.max_gap_ms !== null && html`<div><dt>Longest silence</dt><dd>${formatDuration(call.max_gap_ms)} between two pieces of the stream</dd></div>`}
         ${rate !== undefined && html`<div><dt>Output speed</dt><dd>${rate} tokens per second after the first</dd></div>`}
         ${call.overhead_ms !== null && html`<div><dt>Glassway's share</dt><dd>${formatDuration(call.overhead_ms)} (${formatPercent(share(call.overhead_ms, call.duration_ms))} of the call)</dd></div>`}

@@ -29,6 +29,7 @@ const SAMPLE: Record<string, unknown> = {
   response_bytes: 1024,
   tags: { team: 'pay' },
   rate_limits: {},
+  answer_ttft_ms: null,
   proxy_id: 'proxy-1',
   seq: 1,
 };
