@@ -52,8 +52,9 @@ export class CallTap {
   readonly #realtimeModel: string | undefined;
   readonly #extraction: Extraction;
   readonly #capture: BodyCapture | undefined;
-  readonly #startedAt: string = wallClockText();
   readonly #start_ms: number = monotonicMs();
+  /** What is known before the provider answers: the start's columns, and the record's first ones. */
+  readonly #startColumns: StartColumns;
   readonly #seq: number;
   #broken = false;
   #ended = false;
@@ -73,6 +74,7 @@ export class CallTap {
   #responseHeaders: readonly string[] = [];
 
   constructor(options: TapOptions) {
+    const startedAt = wallClockText();
     this.#options = options;
     const { route, method } = options;
     const found = findEndpoint(route.upstream, method, route.endpointPath);
@@ -94,8 +96,9 @@ export class CallTap {
     this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
     const headers = options.requestHeaders;
     this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
+    this.#startColumns = startColumns(options, startedAt, this.#operation);
     // Last, since what has begun must end: nothing after this may throw.
-    this.#seq = options.begin(this.#startColumns());
+    this.#seq = options.begin(this.#startColumns);
   }
 
   /** The endpoint's streams say their usage only when asked to. */
@@ -219,30 +222,7 @@ export class CallTap {
     }
   }
 
-  #startColumns(): StartColumns {
-    const { identity, route, method } = this.#options;
-    return {
-      id: identity.request_id,
-      project: identity.project,
-      started_at: this.#startedAt,
-      upstream: route.upstream.name,
-      provider: route.upstream.provider,
-      operation: this.#operation,
-      method,
-      path: route.path,
-      user_id: identity.user_id,
-      session_id: identity.session_id,
-      trace_id: identity.trace_id,
-      span_id: identity.span_id,
-      parent_span_id: identity.parent_span_id,
-      tags: identity.tags,
-      key_fingerprint: identity.key_fingerprint,
-      sdk: identity.sdk,
-    };
-  }
-
   #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): FinishedRecord {
-    const { identity, route, method } = this.#options;
     const reading = facts?.reading;
     const status = ending.kind === 'gateway_error' ? ending.error.status : this.#headersSent_ms === 0 ? 0 : this.#status;
     const fullyRead = facts !== undefined && facts.limited.length === 0;
@@ -257,14 +237,7 @@ export class CallTap {
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
     const record: FinishedRecord = {
       v: RECORD_VERSION,
-      id: identity.request_id,
-      project: identity.project,
-      started_at: this.#startedAt,
-      upstream: route.upstream.name,
-      provider: route.upstream.provider,
-      operation: this.#operation,
-      method,
-      path: route.path,
+      ...this.#startColumns,
       request_model: facts?.request.model ?? '',
       response_model: reading?.model ?? '',
       stream: facts?.request.stream ?? false,
@@ -284,14 +257,6 @@ export class CallTap {
       max_gap_ms: facts?.streamed && this.#lastChunk_ms > 0 ? round(this.#maxGap_ms) : null,
       request_bytes: this.#requestBytes,
       response_bytes: this.#responseBytes,
-      user_id: identity.user_id,
-      session_id: identity.session_id,
-      trace_id: identity.trace_id,
-      span_id: identity.span_id,
-      parent_span_id: identity.parent_span_id,
-      tags: identity.tags,
-      key_fingerprint: identity.key_fingerprint,
-      sdk: identity.sdk,
       rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
       answer_ttft_ms: since(this.#firstAnswer_ms),
     };
@@ -310,6 +275,27 @@ export class CallTap {
 }
 
 const nothing = (): void => {};
+
+function startColumns({ identity, route, method }: TapOptions, started_at: string, operation: string): StartColumns {
+  return {
+    id: identity.request_id,
+    project: identity.project,
+    started_at,
+    upstream: route.upstream.name,
+    provider: route.upstream.provider,
+    operation,
+    method,
+    path: route.path,
+    user_id: identity.user_id,
+    session_id: identity.session_id,
+    trace_id: identity.trace_id,
+    span_id: identity.span_id,
+    parent_span_id: identity.parent_span_id,
+    tags: identity.tags,
+    key_fingerprint: identity.key_fingerprint,
+    sdk: identity.sdk,
+  };
+}
 
 function describeError(ending: Ending, status: number, facts: CallFacts | undefined): { type: string; message: string } {
   if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
