@@ -3,6 +3,7 @@
  * The command line: takes arguments and environment, runs one command, exits 0 or 1. Every error that a
  * person can cause is one clear message; anything else is a fault of ours and shows its stack.
  */
+import './node-version.ts';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
