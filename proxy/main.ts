@@ -3,7 +3,6 @@
  * order: no new calls, the running ones to their end, the records to ingest. Runs without ingest too.
  */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +11,9 @@ import type { Settings } from '../contract/config.ts';
 import { listen, StartError } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { createAdminApp } from './admin.ts';
-import { createProxyApp, type ProxyApp } from './app.ts';
+import { createProxyApp } from './app.ts';
 import { upstreamTable } from './config.ts';
+import { createDrain } from './drain.ts';
 import { startAdoption } from './journal/adopt.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
@@ -52,6 +52,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   const upstreams = upstreamTable(settings);
   const fingerprintKey = readFingerprintKey(options.dataDir);
   const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log });
+  const drain = createDrain(app.server);
   const state = { accepting: true };
   const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, losses: () => losses, state });
   const { host } = settings.listen;
@@ -82,7 +83,12 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
     adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
     async stop() {
       state.accepting = false;
-      await drain(app, settings.timeouts.drainMs, log);
+      const { drainIdleMs, drainMs } = settings.timeouts;
+      await drain({ idle_ms: Math.min(drainIdleMs, drainMs), limit_ms: drainMs, cutOff: app.cutOff, log });
+      // The server's `close` comes when its last socket is given up; the socket's own, in which the call's record is
+      // made, at the end of that turn of the event loop. So the turn after that one is waited for.
+      await nextTurn();
+      await nextTurn();
       await app.close();
       await shipping?.stop();
       const waiting = journal.records;
@@ -139,26 +145,6 @@ function startShipping({ ingestUrl, journal, root, proxyId, bytesMax, metrics, l
       await adoptionStopped;
     },
   };
-}
-
-/** Lets running calls end, for at most `drain_ms`; then cuts them off. */
-async function drain({ server, cutOff }: ProxyApp, drain_ms: number, log: Log): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  const limit = setTimeout(() => {
-    log('warn', `calls still running after ${drain_ms} ms are cut off`);
-    cutOff();
-  }, drain_ms);
-  // Connections that were busy at the close and then go idle are not closed by Node by themselves.
-  const sweep = setInterval(() => server.closeIdleConnections(), 100);
-  await closed;
-  clearTimeout(limit);
-  clearInterval(sweep);
-  // The server's `close` comes when its last socket is given up; the socket's own, in which the call's record is
-  // made, at the end of that turn of the event loop. So the turn after that one is waited for.
-  await nextTurn();
-  await nextTurn();
 }
 
 /** Which process carried a call: the host's name for the reader, randomness for uniqueness. */

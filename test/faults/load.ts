@@ -120,14 +120,7 @@ export class Load {
   }
 }
 
-/**
- * Refused, or sent on an idle connection in the very moment in which the proxy closed it, which HTTP/1.1 cannot avoid
- * (RFC 9112 §9.6): a load balancer tries the next one. Had the call been carried all the same, it would be two rows.
- */
+/** Refused before anything was sent: a load balancer tries the next one, and so may everybody. */
 function isUntouched(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET' || error.message === 'other side closed')
-  );
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }

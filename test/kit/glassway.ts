@@ -108,7 +108,9 @@ export async function startGlassway(options: GlasswayOptions = {}): Promise<Runn
   const dataDir = options.dataDir ?? join(scratchDir(), 'data');
   const configFile = join(scratchDir(), 'glassway.yaml');
   // JSON is YAML.
-  writeFileSync(configFile, JSON.stringify({ listen: ports, ...options.settings }));
+  // Nobody comes back on an idle connection, so that none is waited for.
+  const timeouts = { drainIdleMs: 0, ...(options.settings?.['timeouts'] as object | undefined) };
+  writeFileSync(configFile, JSON.stringify({ listen: ports, ...options.settings, timeouts }));
   const args = [join(ROOT, 'cli/main.ts'), ...(options.command ?? ['up']), '--config', configFile, '--data', dataDir];
   const child = spawn(process.execPath, args, {
     cwd: scratchDir(),

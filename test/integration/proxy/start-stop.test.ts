@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type RunningProxy, startProxy } from '../../../proxy/main.ts';
 import { type FakeIngest, settingsFrom, startFakeIngest, waitFor } from '../../kit/proxy.ts';
-import { parseResponse, RawClient } from '../../kit/raw-http.ts';
+import { headerOf, parseResponse, RawClient } from '../../kit/raw-http.ts';
 import { closeServer, freePort, type HttpUpstream, listenOnLoopback, startHandlerUpstream } from '../../kit/upstream.ts';
 
 let dataDir: string;
@@ -45,11 +45,17 @@ async function settings(overrides: Record<string, unknown> = {}) {
     ingestUrl: ingest.url,
     upstreams: { openai: { baseUrl: upstream.origin } },
     ...overrides,
+    timeouts: { drainIdleMs: 0, ...(overrides['timeouts'] as object | undefined) },
   });
 }
 
 const start = async (overrides: Record<string, unknown> = {}): Promise<RunningProxy> =>
   startProxy(await settings(overrides), { dataDir, version: '1.2.3', log });
+/** A client of which nothing is wanted. */
+const closed = (client: RawClient) => {
+  client.destroy();
+  return false;
+};
 const portOf = (proxy: RunningProxy) => Number(new URL(proxy.url).port);
 
 test('operators are told of liveness, readiness and metrics on a port of their own', async () => {
@@ -89,6 +95,57 @@ test('stop lets a running stream end, refuses new connections meanwhile, and rec
   const response = parseResponse(await client.readAll());
   expect([response.body.toString(), response.complete]).toEqual(['first last', true]);
   expect(ingest.records()).toMatchObject([{ outcome: 'ok', status: 200 }]);
+});
+
+const ASK = 'GET /openai/v1/x HTTP/1.1\r\nHost: g\r\n\r\n';
+
+test('a stopping proxy still carries what comes on an open connection, and says that it was the last', async () => {
+  const proxy = await start({ timeouts: { drainIdleMs: 60_000 } });
+  const [used, fresh] = [await RawClient.connect(portOf(proxy)), await RawClient.connect(portOf(proxy))];
+  used.write(ASK);
+  await used.readUntil((text) => text.endsWith('{}'));
+  expect(headerOf(parseResponse(used.received), 'connection')).toBe('keep-alive');
+  const stopped = proxy.stop();
+  await waitFor('the listening socket to be closed', () => RawClient.connect(portOf(proxy)).then(closed, () => true));
+  const seen = used.received.length;
+  for (const client of [used, fresh]) client.write(ASK);
+  const answers = [(await used.readAll()).subarray(seen), await fresh.readAll()].map((bytes) => parseResponse(bytes));
+  expect(answers.map((each) => [each.statusLine, headerOf(each, 'connection'), each.complete])).toEqual([
+    ['HTTP/1.1 200 OK', 'close', true],
+    ['HTTP/1.1 200 OK', 'close', true],
+  ]);
+  expect(await stopped).toEqual({ recordsLost: 0 }); // at once: no connection is left
+  expect(ingest.records()).toHaveLength(3);
+});
+
+test('an answer that was under way at the stop leaves its connection open for one more call', async () => {
+  const arrived = Promise.withResolvers<ServerResponse>();
+  answer = (_req, res) => {
+    res.write('first ');
+    arrived.resolve(res);
+  };
+  const proxy = await start({ timeouts: { drainIdleMs: 5_000 } });
+  const client = await RawClient.connect(portOf(proxy));
+  client.write(ASK);
+  const res = await arrived.promise;
+  await client.readUntil((text) => text.includes('first '));
+  const stopped = proxy.stop();
+  await waitFor('the listening socket to be closed', () => RawClient.connect(portOf(proxy)).then(closed, () => true));
+  res.end('last');
+  await client.readUntil((text) => text.endsWith('0\r\n\r\n'));
+  answer = (_req, again) => again.end('{}');
+  client.write(ASK);
+  expect((await client.readAll()).toString()).toMatch(/last.*Connection: close.*\{\}$/s);
+  expect(await stopped).toEqual({ recordsLost: 0 });
+});
+
+test('idle connections are closed after their time, and hold up the stop no longer', async () => {
+  const proxy = await start({ timeouts: { drainIdleMs: 100, drainMs: 60_000 } });
+  const [used, fresh] = [await RawClient.connect(portOf(proxy)), await RawClient.connect(portOf(proxy))];
+  used.write(ASK);
+  await used.readUntil((text) => text.endsWith('{}'));
+  expect(await proxy.stop()).toEqual({ recordsLost: 0 });
+  await Promise.all([used.readAll(), fresh.readAll()]);
 });
 
 test('stop cuts off a call that does not end within the limit, and records it', async () => {
