@@ -128,6 +128,8 @@ export interface StatusAnswer {
   readonly proxy_url: string;
   /** Whether any call has ever been kept. */
   readonly has_calls: boolean;
+  /** What to show when nobody chose a range: a day, or less while all calls are younger. As parameter `range` takes it. */
+  readonly default_range: string;
 }
 
 /** What the loss meter says (ingest/loss.ts). */

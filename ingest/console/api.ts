@@ -8,7 +8,7 @@ import type { Log } from '../../contract/log.ts';
 import { LOSS_GRACE_SECONDS, LOSS_WINDOW_SECONDS, readLoss } from '../loss.ts';
 import type { CostSplit, ErrorAnswer, LossAnswer, StatusAnswer } from './api-types.ts';
 import { BadParameter, Params, parseCursor, storedTime } from './params.ts';
-import { hasCalls, readCall, readCalls, readFacets, readOverview, readSeries, type Scope } from './queries.ts';
+import { readCall, readCalls, readFacets, readHistory, readOverview, readSeries, type Scope } from './queries.ts';
 import { type Read, ReadError } from './read.ts';
 
 const CALLS_PAGE = 100;
@@ -36,7 +36,7 @@ export function createApi(deps: ApiDeps): Router {
   const routes: Readonly<Record<string, Answer>> = {
     '/status': async (params, signal): Promise<StatusAnswer> => {
       params.done();
-      return { version: deps.version, proxy_url: deps.proxyUrl, has_calls: await hasCalls(read, signal) };
+      return { version: deps.version, proxy_url: deps.proxyUrl, ...(await readHistory(read, signal)) };
     },
     '/overview': async (params, signal) => {
       const wanted = scope(params, signal);

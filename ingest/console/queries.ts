@@ -17,6 +17,7 @@ import type {
   Period,
   ProjectSummary,
   SeriesAnswer,
+  StatusAnswer,
   Summary,
   UnpricedModel,
 } from './api-types.ts';
@@ -270,8 +271,26 @@ export async function readFacets(scope: Scope): Promise<FacetsAnswer> {
   return { ...period(scope.range), facets };
 }
 
-export async function hasCalls(read: Read, signal: AbortSignal): Promise<boolean> {
-  return (await read(`SELECT 1 FROM ${CALLS} LIMIT 1`, {}, signal)).length > 0;
+/** While the oldest call is younger than this many seconds, this range shows all there is. */
+const YOUNG_RANGES: readonly (readonly [ageSecondsMax: number, range: string])[] = [
+  [900, '15m'],
+  [3600, '1h'],
+  [21_600, '6h'],
+];
+const USUAL_RANGE = '24h';
+const YOUNG_SECONDS = 21_600;
+
+/** Whether there are calls, and how far back one has to look to see them. Reads little, however many there are. */
+export async function readHistory(read: Read, signal: AbortSignal): Promise<Pick<StatusAnswer, 'has_calls' | 'default_range'>> {
+  const old = await read(`SELECT 1 FROM ${CALLS} WHERE started_at < now() - {seconds:UInt32} LIMIT 1`, { seconds: YOUNG_SECONDS }, signal);
+  if (old.length > 0) return { has_calls: true, default_range: USUAL_RANGE };
+  const [young] = await read<{ calls: number; age: number }>(
+    `SELECT count() AS calls, dateDiff('second', min(started_at), now64(6)) AS age FROM ${CALLS}`,
+    {},
+    signal,
+  );
+  const range = YOUNG_RANGES.find(([max]) => (young?.age ?? 0) <= max)?.[1] ?? USUAL_RANGE;
+  return { has_calls: (young?.calls ?? 0) > 0, default_range: range };
 }
 
 /** FROM and WHERE of a scope; more conditions may be appended with AND. */

@@ -1,5 +1,5 @@
 /**
- * The page: header, the view that the address asks for, and one open call beside it.
+ * The page: navigation, the view that the address asks for, and one open call beside it.
  * While Glassway has never seen a call it shows how to send one, and becomes the dashboard by itself.
  */
 
@@ -9,23 +9,28 @@ import { CallPanel } from './call-panel.ts';
 import { CallsView } from './calls.ts';
 import { Connect } from './connect.ts';
 import { useLoaded } from './data.ts';
-import { Header } from './header.ts';
+import { type Liveness, Nav } from './nav.ts';
 import { OverviewView } from './overview.ts';
 import { Failure } from './parts.ts';
-import { apiQuery, REFRESH_SECONDS, usePageState } from './url-state.ts';
+import { Picker } from './picker.ts';
+import { Toolbar } from './toolbar.ts';
+import { apiQuery, type Change, type PageState, refreshSeconds, usePageState, withFilter } from './url-state.ts';
+import { viewEntry } from './views.ts';
 
 const WAITING_POLL_SECONDS = 2;
 const STATUS_POLL_SECONDS = 15;
 const FIRST_CALL_SHOWN_MS = 1600;
-
-const TITLES = { overview: 'Overview', calls: 'Calls', connect: 'Connect' } as const;
+/** What there is to filter by changes more slowly than the figures. */
+const FACETS_EVERY_REFRESHES = 3;
 
 export function App(): VNode {
-  const [state, change] = usePageState();
   const [empty, setEmpty] = useState<boolean | undefined>(undefined);
   const status = useLoaded<StatusAnswer>('api/status', empty === false ? STATUS_POLL_SECONDS : WAITING_POLL_SECONDS);
-  const everySeconds = REFRESH_SECONDS[state.refresh];
-  const facets = useLoaded<FacetsAnswer>(empty === false ? `api/facets?${apiQuery(state, [])}` : null, everySeconds * 3);
+  const [state, change] = usePageState(status.data?.default_range);
+  const facets = useLoaded<FacetsAnswer>(
+    empty === false ? `api/facets?${apiQuery(state, [])}` : null,
+    refreshSeconds(state) * FACETS_EVERY_REFRESHES,
+  );
 
   const hasCalls = status.data?.has_calls;
   useEffect(() => {
@@ -38,15 +43,17 @@ export function App(): VNode {
     const timer = setTimeout(() => setEmpty(false), FIRST_CALL_SHOWN_MS);
     return () => clearTimeout(timer);
   }, [hasCalls]);
+  const title = empty ? 'Waiting for the first call' : viewEntry(state.view).label;
   useEffect(() => {
-    document.title = `${empty ? 'Waiting for the first call' : TITLES[state.view]} · Glassway`;
-  }, [state.view, empty]);
+    document.title = `${title} · Glassway`;
+  }, [title]);
 
   const close = (): void => change({ call: '', at: '' });
   const failed = status.error !== undefined || facets.error?.code === 'clickhouse_unavailable';
+  const liveness: Liveness = failed ? 'offline' : refreshSeconds(state) === 0 ? 'paused' : 'live';
   return html`
     <a class="skip" href="#main">Skip to the figures</a>
-    <${Header} state=${state} change=${change} facets=${facets.data} empty=${empty !== false} failed=${failed} />
+    <${Nav} state=${state} change=${change} empty=${empty !== false} liveness=${liveness} />
     <main id="main" tabindex="-1" class="main">
       ${
         empty === undefined
@@ -57,11 +64,23 @@ export function App(): VNode {
             ? html`
               ${status.error && html`<${Failure} error=${status.error} slim=${true} />`}
               <${Connect} proxyUrl=${status.data?.proxy_url ?? ''} waiting=${empty} arrived=${empty && hasCalls === true} />`
-            : state.view === 'calls'
-              ? html`<${CallsView} state=${state} change=${change} facets=${facets.data} />`
-              : html`<${OverviewView} state=${state} change=${change} />`
+            : html`<${CurrentView} state=${state} change=${change} facets=${facets.data} />`
       }
     </main>
     ${state.call !== '' && empty === false && html`<${CallPanel} key=${`${state.call} ${state.at}`} id=${state.call} at=${state.at} onClose=${close} />`}
   `;
+}
+
+interface ViewProps {
+  readonly state: PageState;
+  readonly change: Change;
+  readonly facets: FacetsAnswer | undefined;
+}
+
+function CurrentView({ state, change, facets }: ViewProps): VNode {
+  const projects = html`<${Picker} label="Project" all="All projects" values=${facets?.facets.project ?? []} chosen=${state.filters.project}
+    onChange=${(chosen: readonly string[]) => change(withFilter(state, 'project', chosen))} />`;
+  return html`
+    <${Toolbar} state=${state} change=${change}>${projects}<//>
+    ${state.view === 'calls' ? html`<${CallsView} state=${state} change=${change} facets=${facets} />` : html`<${OverviewView} state=${state} change=${change} />`}`;
 }

@@ -6,7 +6,7 @@ import { load, useLoaded } from './data.ts';
 import { formatCost, formatCount, formatDuration, formatTime, formatWhole, UNKNOWN } from './format.ts';
 import { Failure, OutcomeBadge, outcomeLabel, plainClick } from './parts.ts';
 import { Picker } from './picker.ts';
-import { apiQuery, type Change, FILTER_NAMES, formatState, type PageState, REFRESH_SECONDS, withFilter } from './url-state.ts';
+import { apiQuery, type Change, FILTER_NAMES, formatState, type PageState, refreshSeconds, withFilter } from './url-state.ts';
 
 /** More than anybody reads, and what a browser lays out without effort. */
 const ROWS_MAX = 2000;
@@ -32,7 +32,7 @@ export function CallsView({ state, change, facets }: ViewProps): VNode {
   const current = useRef(query);
   current.current = query;
   // While older calls are shown the list stands still: new ones on top would leave a gap between the pages.
-  const newest = useLoaded<CallsAnswer>(older ? null : `api/calls?${query}`, REFRESH_SECONDS[state.refresh]);
+  const newest = useLoaded<CallsAnswer>(older ? null : `api/calls?${query}`, refreshSeconds(state));
   useEffect(() => {
     setOlder(undefined);
     setFailed(false);
@@ -57,7 +57,6 @@ export function CallsView({ state, change, facets }: ViewProps): VNode {
   const stale = newest.stale && !older;
   return html`
     <div class=${stale ? 'view stale' : 'view'} aria-busy=${stale}>
-      <h1 class="visually-hidden">Calls</h1>
       <${FilterBar} state=${state} change=${change} facets=${facets} />
       ${newest.error && html`<${Failure} error=${newest.error} slim=${calls.length > 0} />`}
       ${(newest.data || !newest.error) && html`<${CallsTable} calls=${calls} waiting=${!newest.data} state=${state} change=${change} />`}

@@ -7,6 +7,7 @@ import type { SeriesAnswer } from '../api-types.ts';
 import type { ECharts, EChartsOption } from '../vendor/echarts.js';
 import { html, useEffect, useRef, useState, type VNode } from '../vendor/preact.js';
 import { OUTCOME_LABELS } from './parts.ts';
+import { useTheme } from './theme.ts';
 
 /** Colours as the style sheet defines them, read anew whenever the theme changes. */
 export interface Palette {
@@ -47,7 +48,7 @@ export function Chart({ data, build, label, onZoom }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const [chart, setChart] = useState<ECharts | undefined>(undefined);
   const [failed, setFailed] = useState(false);
-  const [theme, setTheme] = useState(0);
+  const theme = useTheme();
   const latest = useRef({ data, onZoom });
   latest.current = { data, onZoom };
 
@@ -76,17 +77,6 @@ export function Chart({ data, build, label, onZoom }: ChartProps): VNode {
       gone = true;
       observer.disconnect();
       made?.dispose();
-    };
-  }, []);
-
-  useEffect(() => {
-    const scheme = matchMedia('(prefers-color-scheme: dark)');
-    const follow = (): void => setTheme((count) => count + 1);
-    scheme.addEventListener('change', follow);
-    addEventListener('themechange', follow);
-    return () => {
-      scheme.removeEventListener('change', follow);
-      removeEventListener('themechange', follow);
     };
   }, []);
 

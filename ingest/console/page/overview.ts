@@ -10,12 +10,12 @@ import { Failure } from './parts.ts';
 import { ProjectsTable } from './projects-table.ts';
 import { Tiles } from './tiles.ts';
 import { UnpricedTable } from './unpriced-table.ts';
-import { apiQuery, type Change, type PageState, REFRESH_SECONDS } from './url-state.ts';
+import { apiQuery, type Change, type PageState, refreshSeconds } from './url-state.ts';
 
 const WIDER_RANGES = ['24h', '7d', '30d'];
 
 export function OverviewView({ state, change }: { state: PageState; change: Change }): VNode {
-  const everySeconds = REFRESH_SECONDS[state.refresh];
+  const everySeconds = refreshSeconds(state);
   const query = apiQuery(state, ['project']);
   const overview = useLoaded<OverviewAnswer>(`api/overview?${query}`, everySeconds);
   const series = useLoaded<SeriesAnswer>(`api/series?${apiQuery(state, ['project'], { split: state.split })}`, everySeconds);
@@ -26,7 +26,6 @@ export function OverviewView({ state, change }: { state: PageState; change: Chan
   return html`
     ${error && html`<${Failure} error=${error} slim=${true} since=${since} />`}
     <div class=${overview.stale || series.stale ? 'view stale' : 'view'} aria-busy=${overview.stale}>
-      <h1 class="visually-hidden">Overview</h1>
       <${Tiles} overview=${overview.data} series=${series.data} />
       ${none ? html`<${NoCalls} state=${state} change=${change} />` : html`<${Charts} state=${state} change=${change} series=${series.data} />`}
       ${!none && html`<${ProjectsTable} overview=${overview.data} state=${state} change=${change} />`}

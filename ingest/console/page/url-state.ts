@@ -4,11 +4,10 @@
  * The API takes the same names, so that `apiQuery` is a copy and not a translation.
  */
 import { useEffect, useState } from '../vendor/preact.js';
+import { FIRST_VIEW, VIEW_NAMES, type View } from './views.ts';
 
-export const VIEWS = ['overview', 'calls', 'connect'] as const;
-export type View = (typeof VIEWS)[number];
-export const REFRESH_SECONDS = { off: 0, '5s': 5, '30s': 30 } as const;
-export type Refresh = keyof typeof REFRESH_SECONDS;
+export const REFRESHES = ['auto', 'off', '5s', '30s', '1m', '5m'] as const;
+export type Refresh = (typeof REFRESHES)[number];
 export const FILTER_NAMES = ['project', 'provider', 'model', 'outcome', 'user', 'session'] as const;
 export type FilterName = (typeof FILTER_NAMES)[number];
 export const SORTS = ['project', 'calls', 'cost', 'errors', 'p50', 'p95', 'ttft', 'input', 'output'] as const;
@@ -16,12 +15,17 @@ export type Sort = (typeof SORTS)[number];
 
 export interface PageState {
   readonly view: View;
-  /** `15m` … `30d`, or '' when from and to are set. */
+  /** `15m` … `30d` as the address names it; '' when it names none, or from and to are set. */
   readonly range: string;
+  /** The range that is shown: `range`, else the default, else '' for from and to. */
+  readonly shownRange: string;
   readonly from: string;
   readonly to: string;
   readonly refresh: Refresh;
+  /** What every view filters calls by; boards take their variables of the same names from here. */
   readonly filters: Readonly<Record<FilterName, readonly string[]>>;
+  /** Values of the boards' other variables: `var-objective=0.99`. */
+  readonly variables: Readonly<Record<string, readonly string[]>>;
   readonly split: 'project' | 'model';
   readonly sort: Sort;
   readonly ascending: boolean;
@@ -30,21 +34,30 @@ export interface PageState {
   readonly at: string;
 }
 
+/** Until the server has said how far back there are calls. */
 const DEFAULT_RANGE = '1h';
+const VARIABLE_PREFIX = 'var-';
 
-export function parseState(search: string): PageState {
+export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageState {
   const params = new URLSearchParams(search);
   const choice = <T extends string>(name: string, choices: readonly T[], fallback: T): T =>
     choices.find((value) => value === params.get(name)) ?? fallback;
   const from = params.get('from') ?? '';
-  const range = params.get('range') ?? '';
+  const named = params.get('range') ?? '';
+  const range = from === '' && /^\d{1,5}[mhd]$/.test(named) ? named : '';
   return {
-    view: choice('view', VIEWS, 'overview'),
-    range: from !== '' ? '' : /^\d{1,5}[mhd]$/.test(range) ? range : DEFAULT_RANGE,
+    view: choice('view', VIEW_NAMES, FIRST_VIEW),
+    range,
+    shownRange: from === '' ? range || defaultRange : '',
     from,
     to: from === '' ? '' : (params.get('to') ?? ''),
-    refresh: choice('refresh', Object.keys(REFRESH_SECONDS) as Refresh[], '5s'),
+    refresh: choice('refresh', REFRESHES, 'auto'),
     filters: Object.fromEntries(FILTER_NAMES.map((name) => [name, params.getAll(name)])) as unknown as PageState['filters'],
+    variables: Object.fromEntries(
+      [...new Set(params.keys())]
+        .filter((name) => name.startsWith(VARIABLE_PREFIX))
+        .map((name) => [name.slice(VARIABLE_PREFIX.length), params.getAll(name)]),
+    ),
     split: choice('split', ['project', 'model'], 'project'),
     sort: choice('sort', SORTS, 'calls'),
     ascending: params.get('order') === 'asc',
@@ -58,12 +71,14 @@ export function formatState(state: PageState): string {
   const set = (name: string, value: string, fallback = ''): void => {
     if (value !== fallback) params.set(name, value);
   };
-  set('view', state.view, 'overview');
-  set('range', state.range, state.from === '' ? DEFAULT_RANGE : '');
+  set('view', state.view, FIRST_VIEW);
+  set('range', state.range);
   set('from', state.from);
   set('to', state.to);
-  set('refresh', state.refresh, '5s');
+  set('refresh', state.refresh, 'auto');
   appendFilters(params, state, FILTER_NAMES);
+  for (const [name, values] of Object.entries(state.variables))
+    for (const value of values) params.append(`${VARIABLE_PREFIX}${name}`, value);
   set('split', state.split, 'project');
   set('sort', state.sort, 'calls');
   set('order', state.ascending ? 'asc' : '');
@@ -79,7 +94,7 @@ export function apiQuery(state: PageState, names: readonly FilterName[], extra: 
   if (state.from !== '') {
     params.set('from', state.from);
     if (state.to !== '') params.set('to', state.to);
-  } else params.set('range', state.range);
+  } else params.set('range', state.shownRange);
   appendFilters(params, state, names);
   return params.toString();
 }
@@ -90,24 +105,52 @@ function appendFilters(params: URLSearchParams, state: PageState, names: readonl
 
 export type Change = (change: Partial<PageState>, how?: 'push' | 'replace') => void;
 
-/** The state of the address bar and a way to change it; Back and Forward work. */
-export function usePageState(): readonly [PageState, Change] {
-  const [state, setState] = useState(() => parseState(location.search));
+/**
+ * The state of the address bar and a way to change it; Back and Forward work.
+ * @param defaultRange what is shown when the address names no range
+ */
+export function usePageState(defaultRange: string | undefined): readonly [PageState, Change] {
+  const [search, setSearch] = useState(location.search);
   useEffect(() => {
-    const follow = (): void => setState(parseState(location.search));
+    const follow = (): void => setSearch(location.search);
     addEventListener('popstate', follow);
     return () => removeEventListener('popstate', follow);
   }, []);
   const change: Change = (part, how = 'push') => {
-    const next = { ...parseState(location.search), ...part };
-    const url = formatState(next);
+    const url = formatState({ ...parseState(location.search), ...part });
     if (how === 'push') history.pushState(null, '', url);
     else history.replaceState(null, '', url);
-    setState(next);
+    setSearch(location.search);
   };
-  return [state, change];
+  return [parseState(search, defaultRange), change];
 }
 
 export function withFilter(state: PageState, name: FilterName, values: readonly string[]): Pick<PageState, 'filters'> {
   return { filters: { ...state.filters, [name]: values } };
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 };
+
+/** How much time is shown; 0 when the address names no times. */
+export function rangeSeconds(state: Pick<PageState, 'shownRange' | 'from' | 'to'>): number {
+  const relative = /^(\d+)([mhd])$/.exec(state.shownRange);
+  if (relative) return Number(relative[1]) * (UNIT_SECONDS[relative[2] ?? ''] ?? 0);
+  const length = (state.to === '' ? Date.now() : Date.parse(state.to)) - Date.parse(state.from);
+  return Number.isNaN(length) ? 0 : Math.max(0, length / 1000);
+}
+
+const REFRESH_SECONDS: Readonly<Record<Exclude<Refresh, 'auto'>, number>> = { off: 0, '5s': 5, '30s': 30, '1m': 60, '5m': 300 };
+/** The longer the range the less a second changes it, and the more it costs to ask again. */
+const AUTO_REFRESH: readonly (readonly [rangeSecondsMax: number, refreshSeconds: number])[] = [
+  [3600, 5],
+  [86_400, 30],
+  [Number.POSITIVE_INFINITY, 60],
+];
+
+/** How often figures are read anew; 0: not at all, since nobody wants it or the range is over. */
+export function refreshSeconds(state: PageState): number {
+  if (state.to !== '' && Date.parse(state.to) < Date.now()) return 0;
+  if (state.refresh !== 'auto') return REFRESH_SECONDS[state.refresh];
+  const seconds = rangeSeconds(state);
+  return AUTO_REFRESH.find(([max]) => seconds <= max)?.[1] ?? 60;
 }

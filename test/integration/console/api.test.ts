@@ -357,7 +357,12 @@ describe('parameters', () => {
 
 describe('answers', () => {
   test('say whether there is any call yet, and where the proxy is', async () => {
-    expect(await get('/api/status')).toEqual({ version: '1.2.3', proxy_url: 'http://gateway.example:4700', has_calls: true });
+    expect(await get('/api/status')).toEqual({
+      version: '1.2.3',
+      proxy_url: 'http://gateway.example:4700',
+      has_calls: true,
+      default_range: '24h',
+    });
   });
 
   test('for anything but reading are refused', async () => {
