@@ -99,7 +99,47 @@ export const CALL_COLUMNS = [
     since: 2,
     description: "request's first byte to the first token of the answer itself: later than ttft_ms where reasoning was streamed before it",
   },
+  {
+    name: 'request_parameters',
+    type: 'Map(LowCardinality(String), Float64)',
+    from: 'proxy',
+    since: 3,
+    description:
+      'numbers that the request sets, where it does: `temperature`, `top_p`, `top_k`, `max_tokens`, `seed`, `frequency_penalty`, `presence_penalty`, `choice_count`, `dimensions`',
+  },
+  {
+    name: 'request_options',
+    type: 'Map(LowCardinality(String), String)',
+    from: 'proxy',
+    since: 3,
+    description: 'enumerations that the request sets, where it does: `output_type`, `service_tier`, `reasoning_level`, `encoding_formats`',
+  },
+  { name: 'response_id', type: 'String', from: 'proxy', since: 3, description: "the provider's id of the answer" },
+  {
+    name: 'system_fingerprint',
+    type: 'LowCardinality(String)',
+    from: 'proxy',
+    since: 3,
+    description: 'which build of the model answered, where the provider says it',
+  },
+  { name: 'server_address', type: 'LowCardinality(String)', from: 'proxy', since: 3, description: "the provider's host" },
+  { name: 'server_port', type: 'UInt16', from: 'proxy', since: 3, description: "the provider's port; 0: not known" },
+  { name: 'output_chunks', type: 'Nullable(UInt64)', from: 'proxy', since: 3, description: 'events of a streamed answer' },
+  {
+    name: 'ingest_id',
+    type: 'LowCardinality(String)',
+    from: 'ingest',
+    description: 'which ingest process wrote the row, and exports its span',
+  },
 ] as const satisfies readonly Column[];
+
+/** What a column of this type says when nobody knows. */
+export function unknownValue(type: string): unknown {
+  if (type.startsWith('Nullable')) return null;
+  if (type.startsWith('UInt')) return 0;
+  if (type.startsWith('Map')) return {};
+  return type === 'Bool' ? false : '';
+}
 
 export type CallColumn = (typeof CALL_COLUMNS)[number];
 export type CallColumnName = CallColumn['name'];

@@ -3,7 +3,7 @@
  * A record is the `calls` row without the columns that ingest fills, plus the few facts that
  * are not columns. It is plain JSON: one record a line in a batch.
  */
-import { CALL_COLUMNS, type CallColumn, type CaptureMode, COST_SOURCES, OUTCOMES, USAGE_SOURCES } from './columns.ts';
+import { CALL_COLUMNS, type CallColumn, type CaptureMode, COST_SOURCES, OUTCOMES, USAGE_SOURCES, unknownValue } from './columns.ts';
 
 /** The TypeScript value that stands for a ClickHouse type in JSONEachRow. */
 type ValueOf<Type extends string> = Type extends `Nullable(${infer Inner})`
@@ -39,7 +39,7 @@ export interface CapturedBodies {
 }
 
 /** The version of the record's shape; ingest accepts this one and older ones. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 
 export interface CallRecord extends ProxyColumns {
   /** RECORD_VERSION of the proxy that wrote it. */
@@ -85,7 +85,7 @@ type Check = (value: unknown) => string | undefined;
 const PROXY_CHECKS: readonly (readonly [string, Check])[] = CALL_COLUMNS.filter((column) => column.from === 'proxy').map(
   (column) => [column.name, checkFor(column)] as const,
 );
-/** Columns that older records do not have: not known, or nothing in the map. */
+/** Columns that older records do not have: not known. */
 const LATER_COLUMNS = CALL_COLUMNS.flatMap((column) => ('since' in column ? [column] : []));
 const KNOWN_KEYS: ReadonlySet<string> = new Set([...PROXY_CHECKS.map(([name]) => name), 'v', 'provider_cost_usd', 'bodies']);
 
@@ -115,9 +115,7 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
 }
 
 function laterDefaults(version: number): Record<string, unknown> {
-  return Object.fromEntries(
-    LATER_COLUMNS.filter(({ since }) => version < since).map(({ name, type }) => [name, type.startsWith('Map') ? {} : null]),
-  );
+  return Object.fromEntries(LATER_COLUMNS.filter(({ since }) => version < since).map(({ name, type }) => [name, unknownValue(type)]));
 }
 
 function checkFor(column: CallColumn): Check {
@@ -130,7 +128,7 @@ function checkFor(column: CallColumn): Check {
   if (type.includes('Float32'))
     return (v) => (v === null || (typeof v === 'number' && Number.isFinite(v) && v >= 0) ? undefined : 'milliseconds ≥ 0, or null');
   if (type === 'Bool') return (v) => (typeof v === 'boolean' ? undefined : 'true or false');
-  if (type.startsWith('Map') && type.endsWith('Float64)')) return (v) => (isNumberMap(v) ? undefined : 'an object of numbers ≥ 0');
+  if (type.startsWith('Map') && type.endsWith('Float64)')) return (v) => (isNumberMap(v) ? undefined : 'an object of numbers');
   if (type.startsWith('Map')) return (v) => (isStringMap(v) ? undefined : 'an object of strings');
   return (v) => (typeof v === 'string' && v.length <= STRING_CHARS_MAX ? undefined : `a string of at most ${STRING_CHARS_MAX} characters`);
 }
@@ -149,7 +147,7 @@ function isStringMap(value: unknown): value is Record<string, string> {
 }
 
 function isNumberMap(value: unknown): value is Record<string, number> {
-  return isObject(value) && Object.values(value).every((v) => typeof v === 'number' && Number.isFinite(v) && v >= 0);
+  return isObject(value) && Object.values(value).every((v) => typeof v === 'number' && Number.isFinite(v));
 }
 
 function isBodies(value: unknown): value is CapturedBodies {

@@ -23,6 +23,8 @@ export interface AppDeps {
   readonly budget: WorkBudget;
   readonly metrics: IngestMetrics;
   readonly isStopping: () => boolean;
+  /** This process, in the rows that it writes. */
+  readonly ingestId: string;
   readonly log: Log;
   /** The built-in page and its query API, mounted at `/`. */
   readonly console: Router;
@@ -73,7 +75,7 @@ async function takeBatch(deps: AppDeps, request: Request, response: Response): P
     if (!deps.readiness.isMigrated()) throw new Refusal('not_ready', '');
     share = deps.budget.enter();
     const body = await readBody(request, { gzip: head.gzip, bytesMax: BATCH_BYTES_MAX, reserve: share.add });
-    const batch = await prepare(body, deps.price);
+    const batch = await prepare(body, deps);
     const refused = await deps.write({ ...head, calls: batch.calls, bodies: batch.bodies });
     answer(deps, response, head.id, batch, refused);
   } catch (error) {
@@ -92,9 +94,9 @@ interface PreparedBatch {
 }
 
 /** Parses, validates and prices, in slices: a batch of 10,000 records takes some 300 ms of the processor. */
-async function prepare(body: Buffer, price: Pricer['price']): Promise<PreparedBatch> {
+async function prepare(body: Buffer, { price, ingestId }: AppDeps): Promise<PreparedBatch> {
   const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], unpriced: [] };
-  const ingestedAt = clickhouseTime(new Date());
+  const written = { ingested_at: clickhouseTime(new Date()), ingest_id: ingestId };
   let sliceEndMs = performance.now() + SLICE_MS;
   for (const parsed of parseLines(body)) {
     if ('reason' in parsed) batch.rejected.push(parsed);
@@ -102,7 +104,7 @@ async function prepare(body: Buffer, price: Pricer['price']): Promise<PreparedBa
       const { line, record } = parsed;
       const cost = price(record);
       if (cost.cost_source === 'none' && hasUsage(record)) batch.unpriced.push(record.provider);
-      batch.calls.push({ line, json: encodeCall(record, cost, ingestedAt), key: callKey(record) });
+      batch.calls.push({ line, json: encodeCall(record, cost, written), key: callKey(record) });
       const bodies = encodeBodies(record);
       if (bodies !== undefined) batch.bodies.push({ line, json: bodies, key: bodiesKey(record) });
     }

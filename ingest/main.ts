@@ -6,6 +6,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { v7 as uuidv7 } from 'uuid';
 import type { Settings } from '../contract/config.ts';
 import { listen, StartError } from '../contract/listen.ts';
 import { createLog, type Log } from '../contract/log.ts';
@@ -76,6 +77,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     budget,
     metrics,
     isStopping: () => stopping,
+    ingestId: uuidv7(),
     log,
     console: createConsole({ reader, database: config.database, version: options.version, proxyUrl: config.proxyUrl }),
   });

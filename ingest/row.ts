@@ -2,7 +2,7 @@
  * Turns a checked and priced record into the JSON that ClickHouse reads: a row of `calls` and,
  * where the project captures them, a row of `bodies`. Pure.
  */
-import type { CallRecord } from '../contract/record.ts';
+import type { CallRecord, IngestColumns } from '../contract/record.ts';
 import type { Cost } from './price.ts';
 
 /** A row ready to be sent, and the line of the batch that it came from. */
@@ -28,13 +28,16 @@ export function bodiesKey({ started_at, id }: CallRecord): RowKey {
   return { startedAt: started_at, owner: id, number: 0 };
 }
 
+/** Who writes a row, and when. */
+export type Written = Pick<IngestColumns, 'ingested_at' | 'ingest_id'>;
+
 /** JSON.stringify writes half a surrogate pair as `\udxxx`; ClickHouse refuses the row for it. */
 const LONE_SURROGATE_MARK = '\\ud';
 
 /** `ingestedAt` as ClickHouse reads it: `YYYY-MM-DD hh:mm:ss.fff`, UTC. */
-export function encodeCall(record: CallRecord, cost: Cost, ingestedAt: string): string {
+export function encodeCall(record: CallRecord, cost: Cost, written: Written): string {
   // `undefined` keeps a key out of the JSON.
-  return encode({ ...record, ...cost, ingested_at: ingestedAt, v: undefined, provider_cost_usd: undefined, bodies: undefined });
+  return encode({ ...record, ...cost, ...written, v: undefined, provider_cost_usd: undefined, bodies: undefined });
 }
 
 export function encodeBodies(record: CallRecord): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * The request's side of the extraction: a JSON body or a form, coded or not, of which the endpoint reads
- * model and stream. Takes wire bytes, gives RequestFacts; holds little whatever the body's size.
+ * model, stream and parameters. Takes wire bytes, gives a RequestReading; holds little whatever the body's size.
  */
 
 import { type BodyDecoder, createBodyDecoder } from './decode.ts';
@@ -10,13 +10,21 @@ import { requestTexts } from './estimate/texts.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
 import { JsonReader } from './framing/json.ts';
 import { createMultipartReader, type MultipartReader } from './framing/multipart.ts';
-import type { RequestFacts } from './providers/provider.ts';
+import { NO_PARAMETERS, readParameters } from './providers/parameters.ts';
+import type { RequestFacts, RequestParameters } from './providers/provider.ts';
 
 /** Media that hold no facts. */
 export const UNREAD_TYPE = /^\s*(?:audio|video|image|font)\//i;
 export const MODEL_CHARS_MAX = 512;
 /** A form names its model in a short field; nothing else of it is read. */
 const FORM_FIELDS: ReadonlySet<string> = new Set(['model', 'stream']);
+
+export interface RequestReading extends RequestFacts {
+  readonly parameters: RequestParameters;
+}
+
+/** Nothing could be read. */
+export const UNREAD_REQUEST: RequestReading = Object.freeze({ model: '', stream: false, parameters: NO_PARAMETERS });
 
 export class RequestReader {
   private readonly options: ExtractionOptions;
@@ -81,11 +89,12 @@ export class RequestReader {
     else finish();
   }
 
-  facts(): RequestFacts {
+  facts(): RequestReading {
     const { endpoint, match, query } = this.options;
-    if (!endpoint || !match) return { model: '', stream: false };
+    if (!endpoint || !match) return UNREAD_REQUEST;
     const facts = endpoint.request(this.body, match, query);
-    return { model: facts.model.slice(0, MODEL_CHARS_MAX), stream: facts.stream };
+    const parameters = endpoint.parameters && this.body !== undefined ? readParameters(this.body, endpoint.parameters) : NO_PARAMETERS;
+    return { model: facts.model.slice(0, MODEL_CHARS_MAX), stream: facts.stream, parameters };
   }
 
   /** What the input's tokens can be counted from; null when it is not all text, or was not read. */

@@ -51,6 +51,7 @@ export class ResponseReader {
   error: ProviderError | null = null;
   streamed = false;
   contentSeen = false;
+  eventCount = 0;
   private answerSeen = false;
   private readonly options: ExtractionOptions;
   private readonly onLimit: (reason: LimitReason) => void;
@@ -130,6 +131,8 @@ export class ResponseReader {
     // `reading.error` is for what is wrong inside a 200.
     reading.error = this.status >= 400 ? null : this.error;
     reading.model = reading.model.slice(0, MODEL_CHARS_MAX);
+    reading.id = reading.id.slice(0, NAME_CHARS_MAX);
+    reading.fingerprint = reading.fingerprint.slice(0, NAME_CHARS_MAX);
     reading.finish_reason = reading.finish_reason.slice(0, NAME_CHARS_MAX);
     reading.service_tier = reading.service_tier.slice(0, NAME_CHARS_MAX);
     if (reading.usage_raw !== null && JSON.stringify(reading.usage_raw).length > USAGE_RAW_CHARS_MAX) reading.usage_raw = reading.usage;
@@ -170,6 +173,7 @@ export class ResponseReader {
 
   private fold(frame: Frame): void {
     const { endpoint, onContent } = this.options;
+    this.eventCount += 1;
     if (frame.data) this.events?.keep(frame.data);
     else this.events?.miss();
     if (frame.data && this.answerSeen && endpoint?.matters?.(frame.event, frame.data) === false) return;

@@ -6,10 +6,10 @@
 import type { DecodeFault } from './decode.ts';
 import type { HeldBytes } from './estimate/held-bytes.ts';
 import type { CountJob } from './estimate/job.ts';
-import { RequestReader } from './extract-request.ts';
+import { RequestReader, type RequestReading, UNREAD_REQUEST } from './extract-request.ts';
 import { ResponseReader } from './extract-response.ts';
 import type { FramingFault } from './framing/frame.ts';
-import type { ContentKind, Dialect, Endpoint, HeaderLookup, ProviderError, Reading, RequestFacts, Upstream } from './providers/provider.ts';
+import type { ContentKind, Dialect, Endpoint, HeaderLookup, ProviderError, Reading, Upstream } from './providers/provider.ts';
 
 export { cleanMessage, ERROR_MESSAGE_BYTES_MAX } from './clean-message.ts';
 
@@ -31,13 +31,15 @@ export interface ExtractionOptions {
 export type LimitReason = `${'request' | 'response'}_${DecodeFault | FramingFault}` | 'extraction_failed';
 
 export interface CallFacts {
-  readonly request: RequestFacts;
+  readonly request: RequestReading;
   readonly reading: Reading;
   /** From the body of a status ≥ 400, or from inside a stream or a 200. Its message is cleaned and cut; its type is never empty. */
   readonly error: ProviderError | null;
   /** The response was an event stream. */
   readonly streamed: boolean;
   readonly contentSeen: boolean;
+  /** Events of a stream, keep-alives without data aside. */
+  readonly eventCount: number;
   readonly limited: readonly LimitReason[];
   /** What the counts that the provider has not given can be made from; null when it has, or when there is nothing to go by. */
   readonly countJob: CountJob | null;
@@ -111,12 +113,12 @@ class CallExtraction implements Extraction {
       if (finished) return;
       finished = true;
       this.guard(() => this.response.finish(complete));
-      const request = this.guard(() => this.request.facts()) ?? { model: '', stream: false };
-      const { reading, error, streamed, contentSeen } = this.response;
+      const request = this.guard(() => this.request.facts()) ?? UNREAD_REQUEST;
+      const { reading, error, streamed, contentSeen, eventCount } = this.response;
       const countJob = this.guard(() => this.countJob(request.model)) ?? null;
       this.response.dropEvents();
       this.request.release();
-      done({ request, reading, error, streamed, contentSeen, limited: [...this.limited], countJob });
+      done({ request, reading, error, streamed, contentSeen, eventCount, limited: [...this.limited], countJob });
     };
     const ended = this.guard(() => {
       this.request.end(() => this.response.end(finish));

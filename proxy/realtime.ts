@@ -154,5 +154,12 @@ function turnRecord(
     rate_limits: {},
     // What a realtime session streams is the answer.
     answer_ttft_ms: since(turn?.firstContent_ms ?? 0),
+    request_parameters: {},
+    request_options: {},
+    response_id: text(response['id']).slice(0, 256),
+    system_fingerprint: '',
+    server_address: route.host,
+    server_port: route.port,
+    output_chunks: null,
   };
 }

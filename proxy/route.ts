@@ -12,6 +12,9 @@ export interface Route {
   readonly upstream: Upstream;
   /** Scheme, host and port. */
   readonly origin: string;
+  /** The origin's host and port apart. */
+  readonly host: string;
+  readonly port: number;
   /** Request target for the provider: base path, path and query string. */
   readonly target: string;
   /** The provider's path without the query string, base path included. */
@@ -69,11 +72,13 @@ export function createRouter(upstreams: UpstreamTable, defaultUpstream: string):
   };
 }
 
+type Place = Pick<Route, 'origin' | 'host' | 'port'> & { readonly prefix: string };
+
 /** A base URL taken apart: text between placeholders, origin and path apart. */
 interface Base {
   readonly upstream: Upstream;
   readonly placeholders: readonly string[];
-  readonly fill: (values: readonly string[]) => { origin: string; prefix: string };
+  readonly fill: (values: readonly string[]) => Place;
 }
 
 function parseBase(upstream: Upstream): Base {
@@ -83,7 +88,8 @@ function parseBase(upstream: Upstream): Base {
     const key = values.join('/');
     const exception = upstream.exceptions && Object.hasOwn(upstream.exceptions, key) ? upstream.exceptions[key] : undefined;
     const url = new URL(exception ?? upstream.baseUrl.replace(/\{[^}]*\}/g, () => values[next++] as string));
-    return { origin: url.origin, prefix: url.pathname === '/' ? '' : url.pathname };
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+    return { origin: url.origin, host: url.hostname, port, prefix: url.pathname === '/' ? '' : url.pathname };
   };
   if (placeholders.length > 0) return { upstream, placeholders, fill };
   const fixed = fill([]);
@@ -110,9 +116,10 @@ function fillFromPath(base: Base, rest: string, query: string, hasQuery: boolean
 }
 
 function build(base: Base, values: readonly string[], endpointPath: string, query: string, hasQuery: boolean): Route {
-  const { origin, prefix } = base.fill(values);
+  const { origin, host, port, prefix } = base.fill(values);
   const path = `${prefix}${endpointPath}` || '/';
-  return { upstream: base.upstream, origin, target: hasQuery ? `${path}?${query}` : path, path, endpointPath: endpointPath || '/', query };
+  const target = hasQuery ? `${path}?${query}` : path;
+  return { upstream: base.upstream, origin, host, port, target, path, endpointPath: endpointPath || '/', query };
 }
 
 /** What a path without an upstream's name leaves open: for AWS, the region stands in the signature's scope or in the environment. */

@@ -259,6 +259,13 @@ export class CallTap {
       response_bytes: this.#responseBytes,
       rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
       answer_ttft_ms: since(this.#firstAnswer_ms),
+      request_parameters: facts?.request.parameters.numbers ?? {},
+      request_options: facts?.request.parameters.words ?? {},
+      response_id: reading?.id ?? '',
+      system_fingerprint: reading?.fingerprint ?? '',
+      server_address: this.#options.route.host,
+      server_port: this.#options.route.port,
+      output_chunks: facts?.streamed ? facts.eventCount : null,
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
     if (this.#capture)

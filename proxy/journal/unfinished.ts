@@ -2,7 +2,7 @@
  * What is known of a call before the provider has answered, and the record that is made of it when nothing
  * more will ever be known: the process that carried it died, and the money may be spent.
  */
-import { CALL_COLUMNS } from '../../contract/columns.ts';
+import { CALL_COLUMNS, unknownValue } from '../../contract/columns.ts';
 import type { CallRecord, ProxyColumns } from '../../contract/record.ts';
 import { RECORD_VERSION } from '../../contract/record.ts';
 
@@ -33,13 +33,6 @@ export const PROXY_DIED = 'proxy_died';
 const UNKNOWN: Record<string, unknown> = Object.fromEntries(
   CALL_COLUMNS.filter(({ from }) => from === 'proxy').map(({ name, type }) => [name, unknownValue(type)]),
 );
-
-function unknownValue(type: string): unknown {
-  if (type.startsWith('Nullable')) return null;
-  if (type.startsWith('UInt')) return 0;
-  if (type.startsWith('Map')) return {};
-  return type === 'Bool' ? false : '';
-}
 
 export function unfinishedRecord(start: StartColumns & Pick<CallRecord, 'seq' | 'proxy_id'>, errorType: string): CallRecord {
   return { ...UNKNOWN, v: RECORD_VERSION, ...start, outcome: 'gateway_error', error_type: errorType, usage_source: 'none' } as CallRecord;

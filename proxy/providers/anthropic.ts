@@ -64,6 +64,7 @@ function countsOf(raw: Fields): Usage {
 export function readMessage(body: unknown, reading: Reading): void {
   const message = fields(body);
   setText(reading, 'model', message['model']);
+  setText(reading, 'id', message['id']);
   setText(reading, 'finish_reason', message['stop_reason']);
   readUsage(reading, message['usage']);
   if (message['type'] === 'error') reading.error = readErrorBody(message) ?? null;
@@ -127,6 +128,19 @@ export const MESSAGES_READER = {
     response: ['content'],
     event: ['content_block', 'delta'],
   },
+  parameters: {
+    numbers: {
+      temperature: ['temperature'],
+      top_p: ['top_p'],
+      top_k: ['top_k'],
+      max_tokens: ['max_tokens', 'max_tokens_to_sample'],
+    },
+    words: {
+      service_tier: ['service_tier'],
+      output_type: ['output_config.format.type', 'output_format.type'],
+      reasoning_level: ['output_config.effort'],
+    },
+  },
 } as const satisfies Partial<Endpoint>;
 
 export const MESSAGES_ENDPOINTS: readonly Endpoint[] = [
@@ -160,6 +174,7 @@ export const ANTHROPIC_LAST_ENDPOINTS: readonly Endpoint[] = [
       return text(fields(event.data)['completion']) === '' ? undefined : 'answer';
     },
     texts: { request: ['prompt'], response: ['completion'], event: ['completion'] },
+    parameters: MESSAGES_READER.parameters,
   },
   plainEndpoint('GET', /\/models(?:\/[^/]+)?\/?$/, 'list_models'),
   plainEndpoint('POST', /\/files\/?$/, 'file_upload'),

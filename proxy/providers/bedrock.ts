@@ -13,6 +13,7 @@ import type {
   Dialect,
   Endpoint,
   HeaderLookup,
+  ParameterFields,
   ProviderError,
   Reading,
   RequestFacts,
@@ -106,6 +107,38 @@ const CONVERSE_TEXTS: TextFields = {
   response: ['output'],
   event: ['delta', 'start'],
 };
+const CONVERSE_PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['inferenceConfig.temperature'],
+    top_p: ['inferenceConfig.topP'],
+    max_tokens: ['inferenceConfig.maxTokens'],
+    top_k: ['additionalModelRequestFields.top_k', 'additionalModelRequestFields.inferenceConfig.topK'],
+  },
+  words: { service_tier: ['serviceTier.type'] },
+};
+/** Of all makers: their names do not collide. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */
+const INVOKE_PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['temperature', 'inferenceConfig.temperature', 'textGenerationConfig.temperature'],
+    top_p: ['top_p', 'p', 'inferenceConfig.topP', 'textGenerationConfig.topP'],
+    top_k: ['top_k', 'k', 'inferenceConfig.topK'],
+    max_tokens: [
+      'max_tokens',
+      'max_completion_tokens',
+      'max_gen_len',
+      'max_tokens_to_sample',
+      'inferenceConfig.maxTokens',
+      'inferenceConfig.max_new_tokens',
+      'textGenerationConfig.maxTokenCount',
+    ],
+    seed: ['seed'],
+    frequency_penalty: ['frequency_penalty'],
+    presence_penalty: ['presence_penalty'],
+    choice_count: ['n', 'num_generations'],
+    dimensions: ['dimensions', 'output_dimension'],
+  },
+  words: { encoding_formats: ['embeddingTypes', 'embedding_types'] },
+};
 /** Of all makers: their names do not collide. */
 const INVOKE_TEXTS: TextFields = {
   request: ['system', 'messages', 'prompt', 'inputText', 'message', 'preamble', 'chat_history', 'documents'],
@@ -122,11 +155,18 @@ const invoke: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   response: readInvocation,
   fold: foldInvokeStream,
   headers: readCountHeaders,
+  parameters: INVOKE_PARAMETERS,
 };
 
 /** A model id may hold unescaped colons and, in an ARN, escaped or bare slashes (its length is 2,048 at most). */
 const on = (action: string, model = '.{1,2048}'): RegExp => new RegExp(`\\/model\\/(?<model>${model})\\/${action}\\/?$`);
-const converse = { framing: 'aws-event-stream', response: readConverse, fold: foldConverse, texts: CONVERSE_TEXTS } as const;
+const converse = {
+  framing: 'aws-event-stream',
+  response: readConverse,
+  fold: foldConverse,
+  texts: CONVERSE_TEXTS,
+  parameters: CONVERSE_PARAMETERS,
+} as const;
 const EMBEDDING_MODEL = '.{0,256}embed.{0,256}';
 const IMAGE_MODEL = '.{0,256}(?:titan-image|nova-canvas|stability\\.).{0,256}';
 

@@ -6,7 +6,7 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, ParameterFields, Reading, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   endpointsOf,
@@ -53,6 +53,9 @@ function readUsage(reading: Reading, raw: unknown, outputDefault: number | null)
 function readChat(body: unknown, reading: Reading): void {
   const response = fields(body);
   setText(reading, 'model', response['model']);
+  setText(reading, 'id', response['generation_id']);
+  setText(reading, 'id', response['response_id']);
+  setText(reading, 'id', response['id']);
   setText(reading, 'finish_reason', response['finish_reason']);
   readUsage(reading, response['usage'] ?? response['meta'], null);
 }
@@ -64,6 +67,7 @@ function readInputOnly(body: unknown, reading: Reading): void {
 function fold(reading: Reading, event: StreamEvent): ContentKind | undefined {
   const data = fields(event.data);
   const type = text(data['type']) || text(data['event_type']) || event.event;
+  if (type === 'message-start') setText(reading, 'id', data['id']);
   if (type === 'message-end' || type === 'stream-end') {
     readChat(data['response'], reading);
     readChat(data['delta'], reading);
@@ -88,10 +92,27 @@ const CHAT_TEXTS: TextFields = {
   response: ['message', 'text', 'tool_calls'],
   event: ['delta', 'text', 'tool_call_delta'],
 };
+const CHAT_PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['temperature'],
+    top_p: ['p'],
+    top_k: ['k'],
+    max_tokens: ['max_tokens'],
+    seed: ['seed'],
+    frequency_penalty: ['frequency_penalty'],
+    presence_penalty: ['presence_penalty'],
+    choice_count: ['num_generations'],
+  },
+  words: { output_type: ['response_format.type'] },
+};
+const EMBEDDING_PARAMETERS: ParameterFields = {
+  numbers: { dimensions: ['output_dimension'] },
+  words: { encoding_formats: ['embedding_types'] },
+};
 const EMBEDDING_TEXTS: TextFields = { request: ['texts', 'inputs', 'images'], response: [], event: [] };
 
 const untold: Omit<Endpoint, 'method' | 'path' | 'operation'> = { framing: 'sse', request: requestFacts, response: readChat, fold };
-const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...untold, texts: CHAT_TEXTS };
+const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...untold, texts: CHAT_TEXTS, parameters: CHAT_PARAMETERS };
 const inputOnly: Omit<Endpoint, 'method' | 'path' | 'operation'> = { ...untold, response: readInputOnly };
 
 export const cohere: Dialect = {
@@ -102,7 +123,7 @@ export const cohere: Dialect = {
       [/\/v1\/chat\/?$/, 'chat'],
       [/\/generate\/?$/, 'text_completion'],
     ]),
-    ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [[/\/v[12]\/embed\/?$/, 'embeddings']]),
+    ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS, parameters: EMBEDDING_PARAMETERS }, [[/\/v[12]\/embed\/?$/, 'embeddings']]),
     ...endpointsOf(inputOnly, [
       [/\/v[12]\/rerank\/?$/, 'rerank'],
       [/\/v1\/classify\/?$/, 'classification'],

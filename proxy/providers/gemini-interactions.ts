@@ -4,7 +4,7 @@
  * `total_tokens` sums all four. The finish reason is the interaction's status.
  * https://ai.google.dev/api/interactions-api
  */
-import type { ContentKind, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Endpoint, ParameterFields, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import { count, fields, isFields, list, readErrorBody, requestFacts, setText, setUsage, sum, text, usageOf } from './values.ts';
 
 /** Both generations of event names are in use: `step.*` since May 2026, `content.*` before. */
@@ -43,6 +43,7 @@ function modality(details: unknown, name: string): number | null {
 
 function readInteraction(body: unknown, reading: Reading): void {
   const interaction = fields(body);
+  setText(reading, 'id', interaction['id']);
   setText(reading, 'model', interaction['agent']);
   setText(reading, 'model', interaction['model']);
   setText(reading, 'finish_reason', interaction['status']);
@@ -80,6 +81,20 @@ const TEXTS: TextFields = {
   event: ['delta', 'step', 'content'],
 };
 
+const PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['generation_config.temperature'],
+    top_p: ['generation_config.top_p'],
+    max_tokens: ['generation_config.max_output_tokens'],
+    seed: ['generation_config.seed'],
+  },
+  words: {
+    output_type: ['response_mime_type', 'response_modalities'],
+    reasoning_level: ['generation_config.thinking_level'],
+    service_tier: ['service_tier'],
+  },
+};
+
 export const INTERACTION_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
@@ -90,6 +105,7 @@ export const INTERACTION_ENDPOINTS: readonly Endpoint[] = [
     response: readInteraction,
     fold,
     texts: TEXTS,
+    parameters: PARAMETERS,
     matters: (event, data) => event === 'error' || TELLING.test(data.toString('latin1')),
   },
 ];

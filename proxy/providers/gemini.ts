@@ -8,7 +8,7 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_READER } from './anthropic.ts';
 import { INTERACTION_ENDPOINTS } from './gemini-interactions.ts';
 import { OPENAI_ENDPOINTS } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, ParameterFields, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   decodeSegment,
@@ -87,6 +87,7 @@ function modality(details: unknown, name: string): number | null {
 function readContent(body: unknown, reading: Reading): void {
   const response = fields(body);
   setText(reading, 'model', response['modelVersion']);
+  setText(reading, 'id', response['responseId']);
   const candidates = list(response['candidates']);
   // A later chunk of a stream has no finish reason to say again, so the first candidate's last word holds.
   const finishReason = fields(candidates[0])['finishReason'];
@@ -155,10 +156,47 @@ const CONTENT_TEXTS: TextFields = {
   response: ['candidates'],
   event: ['candidates'],
 };
+/** Protobuf's JSON takes either spelling: https://protobuf.dev/programming-guides/json/ */
+const configured = (...names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => ['generationConfig', 'generation_config'].map((config) => `${config}.${name}`));
+const CONTENT_PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: configured('temperature'),
+    top_p: configured('topP', 'top_p'),
+    top_k: configured('topK', 'top_k'),
+    max_tokens: configured('maxOutputTokens', 'max_output_tokens'),
+    seed: configured('seed'),
+    frequency_penalty: configured('frequencyPenalty', 'frequency_penalty'),
+    presence_penalty: configured('presencePenalty', 'presence_penalty'),
+    choice_count: configured('candidateCount', 'candidate_count'),
+  },
+  words: {
+    output_type: configured('responseMimeType', 'response_mime_type', 'responseModalities', 'response_modalities'),
+    reasoning_level: configured('thinkingConfig.thinkingLevel', 'thinking_config.thinking_level'),
+    service_tier: ['serviceTier', 'service_tier'],
+  },
+};
+const EMBEDDING_PARAMETERS: ParameterFields = {
+  numbers: { dimensions: ['outputDimensionality', 'output_dimensionality', 'parameters.outputDimensionality'] },
+};
 const EMBEDDING_TEXTS: TextFields = { request: ['content', 'requests', 'instances', 'text'], response: [], event: [] };
-const content: Reader = { framing: 'sse', request: requestUnary, response: readContent, fold: foldContent, texts: CONTENT_TEXTS };
+const content: Reader = {
+  framing: 'sse',
+  request: requestUnary,
+  response: readContent,
+  fold: foldContent,
+  texts: CONTENT_TEXTS,
+  parameters: CONTENT_PARAMETERS,
+};
 const stream: Reader = { ...content, framing: 'json-array', request: requestStream };
-const embedding: Reader = { framing: 'sse', request: requestUnary, response: readEmbedding, fold: nothing, texts: EMBEDDING_TEXTS };
+const embedding: Reader = {
+  framing: 'sse',
+  request: requestUnary,
+  response: readEmbedding,
+  fold: nothing,
+  texts: EMBEDDING_TEXTS,
+  parameters: EMBEDDING_PARAMETERS,
+};
 const prediction: Reader = { ...embedding, response: readPrediction };
 const modelOnly: Reader = { framing: 'sse', request: requestUnary, response: nothing, fold: nothing };
 const cachedContent: Reader = {

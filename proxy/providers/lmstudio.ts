@@ -17,6 +17,7 @@ function readChat(body: unknown, reading: Reading): void {
   const response = fields(body);
   const { stats } = response;
   setText(reading, 'model', response['model_instance_id']);
+  setText(reading, 'id', response['response_id']);
   if (isFields(response['error'])) reading.error = readErrorBody(response) ?? null;
   if (!isFields(stats)) return;
   const usage = usageOf({
@@ -50,6 +51,10 @@ const chat: Endpoint = {
     elsewhere: ['previous_response_id', 'integrations'],
     response: ['output'],
     event: ['content'],
+  },
+  parameters: {
+    numbers: { temperature: ['temperature'], top_p: ['top_p'], top_k: ['top_k'], max_tokens: ['max_output_tokens'] },
+    words: { reasoning_level: ['reasoning'] },
   },
 };
 

@@ -5,7 +5,7 @@
  */
 import type { GatewayError } from '../../contract/errors.ts';
 import { openai } from './openai.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, ParameterFields, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import {
   count,
   endpointsOf,
@@ -75,12 +75,28 @@ const GENERATE_TEXTS: TextFields = {
 };
 const EMBEDDING_TEXTS: TextFields = { request: ['input', 'prompt'], response: [], event: [] };
 
+const PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['options.temperature'],
+    top_p: ['options.top_p'],
+    top_k: ['options.top_k'],
+    max_tokens: ['options.num_predict'],
+    seed: ['options.seed'],
+    frequency_penalty: ['options.frequency_penalty'],
+    presence_penalty: ['options.presence_penalty'],
+    dimensions: ['dimensions'],
+  },
+  // A schema in `format` is an object, and asks for JSON too; only the word is read.
+  words: { output_type: ['format'], reasoning_level: ['think'] },
+};
+
 const generation: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   framing: 'ndjson',
   request: requestStreaming,
   response: readGeneration,
   fold,
   texts: CHAT_TEXTS,
+  parameters: PARAMETERS,
 };
 
 export const ollama: Dialect = {

@@ -4,7 +4,7 @@
  * https://platform.openai.com/docs/api-reference/responses
  */
 import { readOpenaiUsage } from './openai-usage.ts';
-import type { ContentKind, Endpoint, Reading, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Endpoint, ParameterFields, Reading, StreamEvent, TextFields } from './provider.ts';
 import { fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 const CONTENT_EVENTS: Readonly<Record<string, ContentKind>> = {
@@ -37,6 +37,7 @@ const TELLING = /"(?:response|error)"|^\s*\[DONE\]/;
 function readResponse(body: unknown, reading: Reading): void {
   const response = fields(body);
   setText(reading, 'model', response['model']);
+  setText(reading, 'id', response['id']);
   setText(reading, 'finish_reason', response['status']);
   setText(reading, 'service_tier', response['service_tier']);
   readOpenaiUsage(reading, response['usage']);
@@ -92,6 +93,11 @@ const TEXTS: TextFields = {
   event: ['delta'],
 };
 
+const PARAMETERS: ParameterFields = {
+  numbers: { temperature: ['temperature'], top_p: ['top_p'], max_tokens: ['max_output_tokens'] },
+  words: { output_type: ['text.format.type'], service_tier: ['service_tier'], reasoning_level: ['reasoning.effort'] },
+};
+
 export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
@@ -103,6 +109,7 @@ export const RESPONSES_ENDPOINTS: readonly Endpoint[] = [
     response: readResponse,
     fold,
     texts: TEXTS,
+    parameters: PARAMETERS,
     matters: (event, data) => event === 'error' || TELLING.test(data.toString('latin1')),
   },
   {

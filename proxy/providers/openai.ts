@@ -8,7 +8,7 @@ import type { GatewayError } from '../../contract/errors.ts';
 import { MESSAGES_ENDPOINTS } from './anthropic.ts';
 import { RESPONSES_ENDPOINTS } from './openai-responses.ts';
 import { readInputOnlyUsage, readOpenaiUsage } from './openai-usage.ts';
-import type { ContentKind, Dialect, Endpoint, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
+import type { ContentKind, Dialect, Endpoint, ParameterFields, Reading, RequestFacts, StreamEvent, TextFields } from './provider.ts';
 import { decodeSegment, endpointsOf, fields, isFields, list, plainEndpoint, readErrorBody, requestFacts, setText, text } from './values.ts';
 
 /** Azure's deployment stands in the path; the body's model, where there is one, is more telling. */
@@ -21,6 +21,8 @@ function requestWithDeployment(body: unknown, match: RegExpExecArray): RequestFa
 function readCommon(body: unknown, reading: Reading): void {
   const object = fields(body);
   setText(reading, 'model', object['model']);
+  setText(reading, 'id', object['id']);
+  setText(reading, 'fingerprint', object['system_fingerprint']);
   setText(reading, 'service_tier', object['service_tier']);
   readOpenaiUsage(reading, object['usage']);
   // Groq puts a stream's usage into its own object: https://console.groq.com/docs/api-reference#chat-create
@@ -115,6 +117,33 @@ function foldTyped(reading: Reading, event: StreamEvent): ContentKind | undefine
   return /\.(?:delta|partial_image)$/.test(type) ? 'answer' : chunkContent(event.data);
 }
 
+/** OpenAI's names, and those that vendors of its format add (top_k, random_seed). */
+const CHAT_PARAMETERS: ParameterFields = {
+  numbers: {
+    temperature: ['temperature'],
+    top_p: ['top_p'],
+    top_k: ['top_k'],
+    max_tokens: ['max_completion_tokens', 'max_tokens'],
+    seed: ['seed', 'random_seed'],
+    frequency_penalty: ['frequency_penalty'],
+    presence_penalty: ['presence_penalty'],
+    choice_count: ['n'],
+  },
+  words: {
+    output_type: ['response_format.type'],
+    service_tier: ['service_tier'],
+    reasoning_level: ['reasoning_effort', 'reasoning.effort'],
+  },
+};
+const EMBEDDING_PARAMETERS: ParameterFields = {
+  numbers: { dimensions: ['dimensions', 'output_dimension'] },
+  words: { encoding_formats: ['encoding_format', 'output_dtype'] },
+};
+const made = (outputType: 'image' | 'speech' | 'text'): ParameterFields => ({
+  numbers: { choice_count: ['n'], temperature: ['temperature'] },
+  outputType,
+});
+
 const CHAT_TEXTS: TextFields = {
   request: ['messages'],
   tools: ['tools', 'functions'],
@@ -133,8 +162,9 @@ const chat: Omit<Endpoint, 'method' | 'path' | 'operation'> = {
   fold: foldChat,
   matters: chunkMatters,
   texts: CHAT_TEXTS,
+  parameters: CHAT_PARAMETERS,
 };
-const { texts: _ofChat, ...untold } = chat;
+const { texts: _ofChat, parameters: _alsoOfChat, ...untold } = chat;
 /**
  * Snowflake's own chat streams end without a mark or a finish reason, each event with the usage so far.
  * https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
@@ -171,7 +201,7 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
   ...RESPONSES_ENDPOINTS,
   ...endpointsOf({ ...chat, usageOnRequest: true, texts: COMPLETION_TEXTS }, [[under('completions'), 'text_completion']]),
   ...endpointsOf(unmarked, [[/\/cortex\/inference:complete$/, 'chat']]),
-  ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS }, [
+  ...endpointsOf({ ...inputOnly, texts: EMBEDDING_TEXTS, parameters: EMBEDDING_PARAMETERS }, [
     [under('(?:contextualized|multimodal)?embeddings'), 'embeddings'],
     [under('pooling'), 'embeddings'],
     [/\/cortex\/inference:embed$/, 'embeddings'],
@@ -182,11 +212,13 @@ export const OPENAI_ENDPOINTS: readonly Endpoint[] = [
     [under('(?:classify|decisions|(?:chat\\/)?classifications)'), 'classification'],
     [under('(?:chat\\/)?moderations'), 'moderation'],
   ]),
-  ...endpointsOf(typed, [
-    [under('images\\/(?:generations|edits|variations)'), 'image_generation'],
-    [under('audio\\/speech'), 'speech'],
+  ...endpointsOf({ ...typed, parameters: made('image') }, [[under('images\\/(?:generations|edits|variations)'), 'image_generation']]),
+  ...endpointsOf({ ...typed, parameters: made('speech') }, [[under('audio\\/speech'), 'speech']]),
+  ...endpointsOf({ ...typed, parameters: made('text') }, [
     [under('audio\\/transcriptions'), 'transcription'],
     [under('audio\\/translations'), 'translation'],
+  ]),
+  ...endpointsOf({ ...typed, parameters: CHAT_PARAMETERS }, [
     [under('conversations(?:\\/[^/]+(?:\\/restart)?)?'), 'chat'],
     [under('threads(?:\\/[^/]+)?\\/runs(?:\\/[^/]+\\/submit_tool_outputs)?'), 'invoke_agent'],
     [under('videos'), 'video_generation'],

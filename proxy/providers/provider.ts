@@ -30,6 +30,21 @@ export interface RequestFacts {
   stream: boolean;
 }
 
+/** What else a request asks for, by OpenTelemetry's names without their prefix. */
+export interface RequestParameters {
+  readonly numbers: Readonly<Record<string, number>>;
+  /** Enumerations' values only, several joined by commas: nothing of a prompt. */
+  readonly words: Readonly<Record<string, string>>;
+}
+
+/** Where a wire format keeps them: for each name the places, `a.b` inside an object, of which the first that is filled counts. */
+export interface ParameterFields {
+  readonly numbers: Readonly<Record<string, readonly string[]>>;
+  readonly words?: Readonly<Record<string, readonly string[]>>;
+  /** What the endpoint makes, whatever the request says. */
+  readonly outputType?: 'image' | 'speech' | 'text';
+}
+
 /** An error as the provider words it. `message` is not yet cleaned or cut. */
 export interface ProviderError {
   readonly type: string;
@@ -39,6 +54,10 @@ export interface ProviderError {
 /** What a response has said so far. Endpoints fill it from one JSON body, or event by event. */
 export interface Reading {
   model: string;
+  /** The provider's id of the answer. */
+  id: string;
+  /** Which build of the model answered, where the provider says it. */
+  fingerprint: string;
   finish_reason: string;
   service_tier: string;
   usage: Usage | null;
@@ -60,6 +79,8 @@ export interface Reading {
 export function emptyReading(): Reading {
   return {
     model: '',
+    id: '',
+    fingerprint: '',
     finish_reason: '',
     service_tier: '',
     usage: null,
@@ -129,6 +150,8 @@ export interface Endpoint {
   readonly usageOnRequest?: true;
   /** A WebSocket over which responses come as events: each becomes a row of its own (realtime.ts). */
   readonly realtime?: true;
+  /** Where its requests keep their parameters. Missing: they have none. */
+  readonly parameters?: ParameterFields;
   /** Missing: nothing is ever counted here in the provider's place. */
   readonly texts?: TextFields;
   /** Reads what the response says in its headers. Called before `response` or `fold`. */

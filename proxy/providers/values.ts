@@ -92,7 +92,7 @@ export function setUsage(reading: Reading, usage: Usage, raw: unknown): void {
 }
 
 /** Sets a text field of the reading unless the value is empty: the last word wins. */
-export function setText(reading: Reading, field: 'model' | 'finish_reason' | 'service_tier', value: unknown): void {
+export function setText(reading: Reading, field: 'model' | 'id' | 'fingerprint' | 'finish_reason' | 'service_tier', value: unknown): void {
   if (typeof value === 'string' && value !== '') reading[field] = value;
 }
 

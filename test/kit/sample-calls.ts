@@ -62,6 +62,14 @@ export function sampleCall(overrides: Partial<CallRow> = {}): CallRow {
     proxy_id: 'proxy-a',
     seq: 1,
     ingested_at: '2026-01-31 12:00:02.000',
+    request_parameters: {},
+    request_options: {},
+    response_id: '',
+    system_fingerprint: '',
+    server_address: 'api.openai.com',
+    server_port: 443,
+    output_chunks: null,
+    ingest_id: 'ingest-a',
     ...overrides,
   };
 }

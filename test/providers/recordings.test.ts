@@ -106,12 +106,50 @@ async function replay(
   return { facts: call.facts, operation: call.operation, provider: upstream.provider };
 }
 
+/** Names under which recorded requests keep these, spelled without underscores. */
+const PARAMETER_NAMES = {
+  temperature: ['temperature'],
+  top_p: ['topp', 'p'],
+  max_tokens: ['maxtokens', 'maxcompletiontokens', 'maxoutputtokens', 'maxgenlen', 'numpredict', 'maxnewtokens'],
+  seed: ['seed', 'randomseed'],
+} as const;
+const TEXT_FIELDS =
+  /^(?:messages|input|contents|prompt|tools|functions|system|text|response_format|toolConfig|metadata|format|.*[sS]chema.*)$/;
+
+/** Numbers of a request wherever they stand, for comparison with what the dialects' tables found. */
+function numbersOf(body: unknown, into: Map<string, number> = new Map()): Map<string, number> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return into;
+  for (const [name, value] of Object.entries(body)) {
+    if (typeof value === 'number') into.set(name.replaceAll('_', '').toLowerCase(), value);
+    else if (!TEXT_FIELDS.test(name)) numbersOf(value, into);
+  }
+  return into;
+}
+
+function parameterFaults(recording: Recording, { request }: CallFacts): string[] {
+  const { operation } = recording.expected;
+  if (operation !== 'chat' && operation !== 'text_completion') return [];
+  let body: unknown;
+  try {
+    body = JSON.parse(bytesOf(recording.requestBody, recording.requestBodyBase64).toString());
+  } catch {
+    return [];
+  }
+  const numbers = numbersOf(body);
+  return Object.entries(PARAMETER_NAMES).flatMap(([name, spellings]) => {
+    const there = spellings.flatMap((spelling) => numbers.get(spelling) ?? []);
+    const found = request.parameters.numbers[name];
+    const right = found === undefined ? there.length === 0 : there.includes(found);
+    return right ? [] : [`${name}: ${found}, the request says ${there.join(' and ')}`];
+  });
+}
+
 /** Every labelled field that differs, in words. */
 function faultsOf(recording: Recording, found: Awaited<ReturnType<typeof replay>>): string[] {
   const { expected } = recording;
   const { facts } = found;
   const { reading, request } = facts;
-  const faults: string[] = [];
+  const faults: string[] = parameterFaults(recording, facts);
   const same = (name: string, got: unknown, want: unknown): void => {
     if (got !== want) faults.push(`${name}: ${JSON.stringify(got)}, recorded ${JSON.stringify(want)}`);
   };

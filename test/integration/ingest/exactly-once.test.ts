@@ -121,7 +121,7 @@ describe('with the token forgotten', () => {
       mayBeForgotten: true,
       calls: batch.map((each, index) => ({
         line: index + 1,
-        json: encodeCall(each, cost, clickhouseTime(new Date())),
+        json: encodeCall(each, cost, { ingested_at: clickhouseTime(new Date()), ingest_id: 'ingest-1' }),
         key: callKey(each),
       })),
       bodies: batch.flatMap((each, index) => {

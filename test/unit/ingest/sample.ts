@@ -1,5 +1,5 @@
 /** A valid record to start from: a priced OpenAI chat call. */
-import { CALL_COLUMNS } from '../../../contract/columns.ts';
+import { CALL_COLUMNS, unknownValue } from '../../../contract/columns.ts';
 import { type CallRecord, parseRecord, RECORD_VERSION } from '../../../contract/record.ts';
 
 const SAMPLE: Record<string, unknown> = {
@@ -28,8 +28,6 @@ const SAMPLE: Record<string, unknown> = {
   request_bytes: 2048,
   response_bytes: 1024,
   tags: { team: 'pay' },
-  rate_limits: {},
-  answer_ttft_ms: null,
   proxy_id: 'proxy-1',
   seq: 1,
 };
@@ -38,7 +36,7 @@ const SAMPLE: Record<string, unknown> = {
 export function sampleRecord(changes: Partial<CallRecord> = {}): CallRecord {
   const value: Record<string, unknown> = {};
   for (const { name, type, from } of CALL_COLUMNS)
-    if (from === 'proxy') value[name] = type.startsWith('Nullable') ? null : type === 'Bool' ? false : type.startsWith('UInt') ? 0 : '';
+    if (from === 'proxy') value[name] = unknownValue(type);
   const parsed = parseRecord({ ...value, ...SAMPLE, ...changes });
   if ('reason' in parsed) throw new Error(parsed.reason);
   return parsed.record;
