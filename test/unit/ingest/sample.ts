@@ -35,8 +35,7 @@ const SAMPLE: Record<string, unknown> = {
 /** The sample with some fields replaced. */
 export function sampleRecord(changes: Partial<CallRecord> = {}): CallRecord {
   const value: Record<string, unknown> = {};
-  for (const { name, type, from } of CALL_COLUMNS)
-    if (from === 'proxy') value[name] = unknownValue(type);
+  for (const { name, type, from } of CALL_COLUMNS) if (from === 'proxy') value[name] = unknownValue(type);
   const parsed = parseRecord({ ...value, ...SAMPLE, ...changes });
   if ('reason' in parsed) throw new Error(parsed.reason);
   return parsed.record;
