@@ -10,6 +10,8 @@ export interface Expansion {
   readonly intervalMs: number;
   /** A list for variables of several values; 'all' is Grafana's All. */
   readonly variables: Readonly<Record<string, string | readonly string[] | { readonly all: readonly string[] }>>;
+  /** How a value is written where the SQL says `singlequote`; missing: quoted as Grafana does, which leaves backslashes alone. */
+  readonly quote?: (value: string) => string;
 }
 
 type Value = Expansion['variables'][string];
@@ -38,14 +40,16 @@ function expandConditionals(sql: string, { variables }: Expansion): string {
   }
 }
 
-function expandVariables(sql: string, { variables }: Expansion): string {
+const quoteAsGrafana = (value: string) => `'${value.replaceAll("'", "\\'")}'`;
+
+function expandVariables(sql: string, { variables, quote = quoteAsGrafana }: Expansion): string {
   return sql.replace(
     /\$\{(\w+)(?::(\w+))?\}|\$(?!__)(\w+)/g,
     (_, braced: string | undefined, format: string | undefined, bare: string | undefined) => {
       const name = braced ?? bare ?? '';
       const value = variableValue(name, variables);
       const values: readonly string[] = typeof value === 'string' ? [value] : 'all' in value ? value.all : value;
-      if (format === 'singlequote') return values.map((each) => `'${each.replaceAll("'", "\\'")}'`).join(',');
+      if (format === 'singlequote') return values.map((each) => quote(each)).join(',');
       if (format === 'raw' && values.length === 1) return values[0] ?? '';
       throw new Error(`variable ${name}: format ${format ?? '(none)'} is not one that our SQL may use`);
     },

@@ -50,7 +50,12 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   const config = ingestConfig(settings);
   const log = options.log ?? createLog('ingest');
   const writer = connect(config.writer, `glassway-ingest/${options.version}`, INSERT_MS_MAX, INSERTS_AT_ONCE_MAX);
-  const reader = connect(config.reader, `glassway-console/${options.version}`, QUERY_MS_MAX, READS_AT_ONCE_MAX);
+  const reader = connect(
+    { ...config.reader, database: config.database },
+    `glassway-console/${options.version}`,
+    QUERY_MS_MAX,
+    READS_AT_ONCE_MAX,
+  );
   const budget = new WorkBudget();
   let stopping = false;
 
@@ -127,7 +132,12 @@ export async function migrateOnce(settings: Settings, options: Required<IngestOp
   }
 }
 
-function connect(login: ClickHouseLogin, application: string, requestMsMax: number, connectionsMax: number): ClickHouseClient {
+function connect(
+  login: ClickHouseLogin & { readonly database?: string },
+  application: string,
+  requestMsMax: number,
+  connectionsMax: number,
+): ClickHouseClient {
   return createClient({
     ...login,
     application,

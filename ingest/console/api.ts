@@ -7,18 +7,20 @@ import express, { type Request, type Response, type Router } from 'express';
 import type { Log } from '../../contract/log.ts';
 import { LOSS_GRACE_SECONDS, LOSS_WINDOW_SECONDS, readLoss } from '../loss.ts';
 import type { CostSplit, ErrorAnswer, LossAnswer, StatusAnswer } from './api-types.ts';
+import { type Answer, boardRoutes } from './board-api.ts';
+import type { Boards } from './boards.ts';
 import { BadParameter, Params, parseCursor, storedTime } from './params.ts';
 import { readCall, readCalls, readFacets, readHistory, readOverview, readSeries, type Scope } from './queries.ts';
-import { type Read, ReadError } from './read.ts';
+import { type Read, type ReadColumns, ReadError } from './read.ts';
 
 const CALLS_PAGE = 100;
 const CALLS_PAGE_MAX = 500;
 const SPLITS: readonly CostSplit[] = ['project', 'model'];
 
-type Answer = (params: Params, signal: AbortSignal, request: Request) => Promise<object>;
-
 export interface ApiDeps {
   readonly read: Read;
+  readonly readColumns: ReadColumns;
+  readonly boards: Boards;
   readonly version: string;
   readonly proxyUrl: string;
   readonly log: Log;
@@ -34,6 +36,7 @@ export function createApi(deps: ApiDeps): Router {
   });
 
   const routes: Readonly<Record<string, Answer>> = {
+    ...boardRoutes(deps.boards, deps.readColumns),
     '/status': async (params, signal): Promise<StatusAnswer> => {
       params.done();
       return { version: deps.version, proxy_url: deps.proxyUrl, ...(await readHistory(read, signal)) };

@@ -7,11 +7,12 @@ import express, { type Router } from 'express';
 import { createLog, type Log } from '../../contract/log.ts';
 import { createApi } from './api.ts';
 import { loadAssets, serveAsset } from './assets.ts';
+import { type Boards, loadBoards } from './boards.ts';
 import { createGuard } from './guard.ts';
-import { createRead } from './read.ts';
+import { createRead, createReadColumns } from './read.ts';
 
 export interface ConsoleDeps {
-  /** Of a user that may only read `database`, and may set limits (readonly = 2). */
+  /** Connected to `database`, of a user that may only read it, and may set limits (readonly = 2). */
   readonly reader: ClickHouseClient;
   readonly database: string;
   readonly version: string;
@@ -19,14 +20,28 @@ export interface ConsoleDeps {
   readonly proxyUrl: string;
   /** Host names, besides localhost, IP addresses and the proxy's, under which the console is opened. */
   readonly hosts?: readonly string[];
+  /** Missing: those of dashboards/json. */
+  readonly boards?: Boards;
   readonly log?: Log;
 }
 
 /** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor` and `/api`. */
-export function createConsole({ reader, database, version, proxyUrl, hosts = [], log = createLog('ingest') }: ConsoleDeps): Router {
+export function createConsole(deps: ConsoleDeps): Router {
+  const { reader, database, version, proxyUrl, hosts = [], boards = loadBoards(), log = createLog('ingest') } = deps;
   const router = express.Router();
   const guard = createGuard([new URL(proxyUrl).hostname, ...hosts]);
   for (const [path, asset] of loadAssets()) router.get(path, guard, (request, response) => serveAsset(asset, request, response));
-  router.use('/api', guard, createApi({ read: createRead(reader, database), version, proxyUrl: proxyUrl.replace(/\/$/, ''), log }));
+  router.use(
+    '/api',
+    guard,
+    createApi({
+      read: createRead(reader, database),
+      readColumns: createReadColumns(reader, database),
+      boards,
+      version,
+      proxyUrl: proxyUrl.replace(/\/$/, ''),
+      log,
+    }),
+  );
   return router;
 }

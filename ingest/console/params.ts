@@ -61,6 +61,11 @@ export class Params {
     return values[0];
   }
 
+  all(name: string): string[] {
+    this.#known.add(name);
+    return [...new Set(this.#search.getAll(name))];
+  }
+
   choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
     const text = this.one(name);
     if (text === undefined) return fallback;
@@ -97,8 +102,7 @@ export class Params {
   filters(): Filters {
     const filters: Partial<Record<FilterName, readonly string[]>> = {};
     for (const name of FILTER_NAMES) {
-      this.#known.add(name);
-      const values = [...new Set(this.#search.getAll(name))];
+      const values = this.all(name);
       if (values.length === 0) continue;
       if (values.length > FILTER_VALUES_MAX) throw new BadParameter(name, `${values.length} values`, `at most ${FILTER_VALUES_MAX} values`);
       for (const value of values) {

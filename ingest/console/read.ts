@@ -1,10 +1,11 @@
 /**
  * Runs one SELECT for the console: always with bound parameters, with limits on time and
  * rows, and cancelled when `signal` says that nobody waits for the answer any more.
- * Gives the rows, or throws a ReadError that says in a person's words what to do.
+ * Gives the rows or columns, or throws a ReadError that says in a person's words what to do.
  */
 import { type ClickHouseClient, ClickHouseError } from '@clickhouse/client';
 import type { ErrorAnswer } from './api-types.ts';
+import type { Column } from './board-types.ts';
 
 /** Makes a reader that sees one database. */
 export type Read = <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Row[]>;
@@ -24,8 +25,6 @@ const LIMITS = {
   max_rows_to_read: String(ROWS_READ_MAX),
   // Otherwise a query whose browser is gone runs on to its end.
   cancel_http_readonly_queries_on_client_close: 1,
-  // `sum(cost_usd) AS cost_usd` names its result like the column without shadowing it.
-  prefer_column_name_to_alias: 1,
   output_format_json_quote_64bit_integers: 0,
   output_format_json_quote_decimals: 1,
   output_format_json_quote_denormals: 0,
@@ -44,21 +43,60 @@ export class ReadError extends Error {
 }
 
 export function createRead(client: ClickHouseClient, database: string): Read {
-  return async <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
-    try {
+  return async <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) =>
+    explained(database, signal, async () => {
       const result = await client.query({
         query: sql,
         query_params: { ...params, database },
         format: 'JSONEachRow',
-        clickhouse_settings: LIMITS,
+        // `sum(cost_usd) AS cost_usd` names its result like the column without shadowing it.
+        clickhouse_settings: { ...LIMITS, prefer_column_name_to_alias: 1 },
         abort_signal: signal,
       });
       return await result.json<Row>();
-    } catch (error) {
-      signal.throwIfAborted();
-      throw explain(error, database);
-    }
-  };
+    });
+}
+
+/** Reads a statement of the dashboards: its tables stand without a database, so the client's own must be `database`. */
+export type ReadColumns = (sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Column[]>;
+
+export function createReadColumns(client: ClickHouseClient, database: string): ReadColumns {
+  return async (sql, params, signal) =>
+    explained(database, signal, async () => {
+      const result = await client.query({
+        query: sql,
+        query_params: { ...params },
+        format: 'JSONCompact',
+        clickhouse_settings: { ...LIMITS, date_time_output_format: 'iso' },
+        abort_signal: signal,
+      });
+      const { meta = [], data } = await result.json<readonly unknown[]>();
+      return meta.map(({ name, type }, at) =>
+        toColumn(
+          name,
+          type,
+          data.map((row) => row[at]),
+        ),
+      );
+    });
+}
+
+function toColumn(name: string, type: string, values: readonly unknown[]): Column {
+  const plain = type.replace(/^(?:Nullable|LowCardinality)\(+(?:Nullable\()?/, '');
+  if (/^Date/.test(plain))
+    return { name, kind: 'time', values: values.map((value) => (value === null ? null : Date.parse(String(value)))) };
+  if (/^(?:U?Int|Float|Bool)/.test(plain))
+    return { name, kind: 'number', values: values.map((value) => (value === null ? null : Number(value))) };
+  return { name, kind: 'text', values: values.map((value) => (value === null ? null : String(value))) };
+}
+
+async function explained<T>(database: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explain(error, database);
+  }
 }
 
 type Explanation = readonly [status: number, code: ErrorAnswer['error']['code'], message: string];

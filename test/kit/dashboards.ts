@@ -3,6 +3,7 @@
  * for a time range and a choice of variables. Reads dashboards/json only, never the TypeScript it was made from.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { bucketMs } from '../../dashboards/interval.ts';
 import { type Expansion, expand } from '../../dashboards/macros.ts';
 
 export interface Field {
@@ -86,10 +87,8 @@ export function panelQueries(): PanelQuery[] {
   );
 }
 
-/** The ladder that Grafana rounds intervals to: packages/grafana-data, rangeutil.roundInterval. */
-const NICE_INTERVALS_S = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 const PANEL_POINTS = 1000;
-const BUCKET_MIN_S = 60;
+const BUCKET_MIN_MS = 60_000;
 
 export interface Choice {
   readonly from: Date;
@@ -100,13 +99,11 @@ export interface Choice {
 }
 
 export function expandFor(sql: string, { from, to, projects, variables = {} }: Choice): string {
-  const idealS = (to.getTime() - from.getTime()) / 1000 / PANEL_POINTS;
-  const intervalS = NICE_INTERVALS_S.find((nice) => nice >= Math.max(idealS, BUCKET_MIN_S)) ?? 86_400;
   const all = { all: [] };
   return expand(sql, {
     from,
     to,
-    intervalMs: intervalS * 1000,
+    intervalMs: bucketMs(to.getTime() - from.getTime(), PANEL_POINTS, BUCKET_MIN_MS),
     variables: {
       project: projects ?? all,
       provider: all,
