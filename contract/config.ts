@@ -126,7 +126,7 @@ const Schema = z.strictObject({
       /** How long a stopping proxy waits for calls in flight. */
       drainMs: milliseconds(30_000),
       /** How long a stopping proxy keeps an idle connection for one more call, which is told that it was the last. */
-      drainIdleMs: milliseconds(2_000),
+      drainIdleMs: milliseconds(5_000),
     })
     .prefault({}),
 });

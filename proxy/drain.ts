@@ -30,25 +30,23 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
   });
   return async ({ idle_ms, limit_ms, cutOff, log }) => {
     const closed = once(server, 'close');
-    server.prependListener('request', (_req: IncomingMessage, res: ServerResponse) => {
+    server.prependListener('request', (req: IncomingMessage, res: ServerResponse) => {
       res.shouldKeepAlive = false;
+      req.socket.setTimeout(0);
     });
-    // For answers that are under way, whose headers have said `keep-alive`: so long idle after their end, then closed.
-    // 0 would be for ever.
+    // With a listener, what happens after a time limit is ours.
+    server.on('timeout', closeUnlessUsed);
+    // For answers that are under way, whose headers have said `keep-alive`. 0 would be for ever.
     server.keepAliveTimeout = Math.max(1, idle_ms);
     server.keepAliveTimeoutBuffer = 0;
-    const idle = new Map([...sockets].filter(isIdle).map((socket) => [socket, socket.bytesRead]));
+    for (const socket of sockets) if (isIdle(socket)) socket.setTimeout(Math.max(1, idle_ms));
     // Not `server.close()` of HTTP: that closes idle connections at once.
     NetServer.prototype.close.call(server);
-    const grace = setTimeout(() => {
-      for (const [socket, bytesRead] of idle) if (socket.bytesRead === bytesRead) socket.destroySoon();
-    }, idle_ms);
     const limit = setTimeout(() => {
       log('warn', `calls still running after ${limit_ms} ms are cut off`);
       cutOff();
     }, limit_ms);
     await closed;
-    clearTimeout(grace);
     clearTimeout(limit);
   };
 }
@@ -56,4 +54,12 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
 /** Nothing has come yet, or Node waits for another request: only then does it set a time limit on the socket. */
 function isIdle(socket: Socket): boolean {
   return socket.bytesRead === 0 || (socket.timeout ?? 0) > 0;
+}
+
+/** Timers run before what has arrived meanwhile is read: that may be a call. */
+function closeUnlessUsed(socket: Socket): void {
+  const { bytesRead } = socket;
+  setImmediate(() => {
+    if (socket.bytesRead === bytesRead) socket.destroySoon();
+  });
 }

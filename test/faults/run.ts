@@ -2,13 +2,13 @@
  * `npm run faults`: every scenario in turn, or those named, against real processes; prints a line for each as it
  * ends, and exits 1 when anything was lost, doubled or felt. `-- --quick` is the short form that CI runs.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Load } from './load.ts';
+import { MountRefused, mountDisk } from './mount.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { type Stand, startStand } from './stand.ts';
 import { judge, type Verdict } from './verdict.ts';
@@ -26,13 +26,15 @@ const COLUMNS: readonly (readonly [title: string, width: number, cell: (line: Li
   ['scenario', 22, (line) => line.scenario],
   ['calls', 7, (line) => line.calls],
   ['failed', 7, (line) => line.failed],
+  ['reset', 6, (line) => line.resets],
   ['rows', 7, (line) => line.rows],
   ['doubled', 8, (line) => line.duplicates],
   ['lost', 5, (line) => line.lost],
   ['rollup±', 8, (line) => line.rollupDifference],
   ['p99 before', 11, (line) => `${line.p99Before_ms} ms`],
   ['p99', 9, (line) => `${line.p99_ms} ms`],
-  ['memory', 8, (line) => `${line.memory_mb} MB`],
+  ['proxy', 8, (line) => `${line.memory_mb} MB`],
+  ['ingest', 8, (line) => `${line.ingestMemory_mb} MB`],
   ['took', 7, (line) => `${line.seconds} s`],
 ];
 
@@ -47,13 +49,16 @@ const wanted = ({ name, onlyWhole = false }: Scenario) =>
 process.exitCode = await runAll(SCENARIOS.filter(wanted));
 
 async function runAll(scenarios: readonly Scenario[]): Promise<number> {
-  const stand = await startStand();
+  const stand = await startStand(values.quick ? { drainIdleMs: 2_000 } : {});
   let failures = 0;
   print(COLUMNS.map(([title, width]) => title.padStart(width)).join(''));
   try {
     for (const [index, scenario] of scenarios.entries()) {
       progress(`${index + 1} of ${scenarios.length}: ${scenario.name} …`);
-      const line = await runOne(stand, scenario).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      const line = await runOne(stand, scenario).catch((error: unknown) => {
+        if (error instanceof MountRefused) return `not run: ${error.message}`;
+        return error instanceof Error ? error : new Error(String(error));
+      });
       if (line instanceof Error) failures += 1;
       if (line instanceof Error || typeof line === 'string') {
         print(`${scenario.name.padStart(22)}  ${typeof line === 'string' ? line : `FAULT: ${line.stack}`}`);
@@ -71,16 +76,15 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-/** The line of a scenario, or why it cannot be run here. */
-async function runOne(stand: Stand, scenario: Scenario): Promise<Line | string> {
+/** @throws MountRefused when the scenario cannot be run here */
+async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
   const { quick } = values;
   const form = quick ? 'quick' : 'whole';
   const begun_ms = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), 'glassway-fault-'));
-  const unmount = scenario.diskBytes === undefined ? () => {} : mountDisk(dataDir, scenario.diskBytes);
-  if (unmount === undefined) return 'not run: mounting a small disk needs rights that this user does not have';
+  const unmount = scenario.diskBytes === undefined ? () => {} : mountDisk(dataDir, [`size=${scenario.diskBytes}`]);
   try {
-    const proxies = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir)));
+    const proxies = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir, scenario)));
     let turn = 0;
     const load = new Load(scenario.name, () => {
       turn += 1;
@@ -98,7 +102,7 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line | string> 
       await load.stop();
     }
     const p99_ms = load.takeP99();
-    const verdict = await judge(scenario, stand, load);
+    const verdict = await judge(scenario, stand, load, dataDir);
     const codes = await Promise.all(proxies.map((each) => each.kill('SIGTERM')));
     const faults = codes.some((code) => code !== 0) ? [...verdict.faults, `the proxy stopped with ${codes.join()}`] : verdict.faults;
     return { ...verdict, faults, p99Before_ms, p99_ms, seconds: Math.round((performance.now() - begun_ms) / 1_000) };
@@ -107,16 +111,6 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line | string> 
     unmount();
     rmSync(dataDir, { recursive: true, force: true });
   }
-}
-
-function mountDisk(dir: string, bytes: number): (() => void) | undefined {
-  mkdirSync(dir, { recursive: true });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  return () => execFileSync('umount', [dir], { stdio: 'ignore' });
 }
 
 function print(line: string): void {

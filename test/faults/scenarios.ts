@@ -2,13 +2,15 @@
  * What is done to a running Glassway: the one table of the fault tests. Each entry does its harm while calls run at
  * a steady rate; what must hold afterwards is the same for all (run.ts), but for the two things an entry may say.
  */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../kit/glassway.ts';
 import type { Load } from './load.ts';
+import { mountDisk } from './mount.ts';
 import type { RelayMode } from './relay.ts';
 import { isReady, type Stand, type StandProxy } from './stand.ts';
+import { tearJournals } from './tear.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -17,6 +19,10 @@ export interface Scenario {
   /** Where the proxy keeps its journal: a disk of this size. */
   readonly diskBytes?: number;
   readonly proxies?: number;
+  /** The proxy runs as a user whom the rights of files bind. */
+  readonly unprivileged?: boolean;
+  /** The proxy's `journal` settings. */
+  readonly journal?: Readonly<Record<string, unknown>>;
   /** Left out of the short form, because another scenario has the same way through the code, or it takes minutes. */
   readonly onlyWhole?: boolean;
   readonly run: (world: World) => Promise<void>;
@@ -49,6 +55,13 @@ const ingestThat =
     await sleep(quick ? 1_500 : whole_ms);
     stand.relay.mode = 'pass';
   };
+
+/** So that no scenario passes because the disk never failed. */
+async function journalFailed({ adminUrl }: StandProxy): Promise<void> {
+  await waitFor('the journal to notice', async () =>
+    (await (await fetch(`${adminUrl}/metrics`)).text()).includes('glassway_proxy_journal_ok 0') ? true : undefined,
+  );
+}
 
 async function killPart({ stand }: World, part: 'ingest' | 'clickhouse'): Promise<void> {
   const pid = stand.pidOf(part);
@@ -103,9 +116,7 @@ export const SCENARIOS: readonly Scenario[] = [
     async run({ stand, load, proxy, quick }) {
       stand.relay.mode = 'refuse';
       await load.burst(quick ? 400 : 5_000, 64);
-      await waitFor('the disk to be full', async () =>
-        (await (await fetch(`${proxy.adminUrl}/metrics`)).text()).includes('glassway_proxy_journal_ok 0') ? true : undefined,
-      );
+      await journalFailed(proxy);
       stand.relay.mode = 'pass';
     },
   },
@@ -125,6 +136,45 @@ export const SCENARIOS: readonly Scenario[] = [
       for (let times = 0; times < (quick ? 1 : 5); times += 1) {
         renameSync(join(dataDir, 'journal'), join(dataDir, `taken-away-${times}`));
         await sleep(1_500);
+      }
+      stand.relay.mode = 'pass';
+    },
+  },
+  {
+    name: 'journal-denied',
+    unprivileged: true,
+    journal: { bytesMax: 8 * 1024 ** 2 },
+    async run({ stand, load, proxy, dataDir, quick }) {
+      stand.relay.mode = 'refuse';
+      chmodSync(join(dataDir, 'journal'), 0);
+      // More than one file's worth: what is open stays writable.
+      await load.burst(quick ? 1_200 : 5_000, 64);
+      await journalFailed(proxy);
+      stand.relay.mode = 'pass';
+      await sleep(quick ? 1_000 : 10_000);
+      chmodSync(join(dataDir, 'journal'), 0o700);
+    },
+  },
+  {
+    name: 'disk-read-only',
+    async run({ proxy, dataDir, quick }) {
+      // Over the journal's folder, as a disk that comes back read-only after a fault.
+      const unmount = mountDisk(join(dataDir, 'journal'), ['ro']);
+      await journalFailed(proxy);
+      await sleep(quick ? 2_500 : 10_000);
+      unmount();
+    },
+  },
+  {
+    name: 'journal-torn',
+    breaksCalls: true,
+    async run({ stand, proxy, dataDir, quick }) {
+      stand.relay.mode = 'refuse';
+      for (let times = 0; times < (quick ? 1 : 10); times += 1) {
+        await sleep(500);
+        await proxy.kill('SIGKILL');
+        tearJournals(join(dataDir, 'journal'));
+        await proxy.start();
       }
       stand.relay.mode = 'pass';
     },

@@ -14,6 +14,8 @@ import { type Relay, startRelay } from './relay.ts';
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const CLOCK = resolve(import.meta.dirname, 'clock.ts');
 const MEMORY_EVERY_MS = 200;
+/** What makes root a user whom the rights of files bind (capabilities(7)); others are one already. */
+const UNPRIVILEGED = process.getuid?.() === 0 ? ['setpriv', '--inh-caps=-all', '--bounding-set=-dac_override,-dac_read_search'] : [];
 
 export interface StandProxy {
   readonly url: string;
@@ -27,13 +29,21 @@ export interface StandProxy {
   start(): Promise<void>;
 }
 
+export interface ProxyOptions {
+  /** As a user whom the rights of files bind. */
+  readonly unprivileged?: boolean;
+  readonly journal?: Readonly<Record<string, unknown>>;
+}
+
 export interface Stand {
   readonly provider: FaultProvider;
   readonly relay: Relay;
   /** Ingest and ClickHouse. */
   readonly up: RunningGlassway;
   readonly proxies: StandProxy[];
-  addProxy(dataDir: string): Promise<StandProxy>;
+  /** Its largest resident memory since this was last asked, in MiB. */
+  takeIngestMemory(): number;
+  addProxy(dataDir: string, options?: ProxyOptions): Promise<StandProxy>;
   /** The processes of a part of `up`. */
   pidOf(part: 'ingest' | 'clickhouse'): number;
   /** Kills everything at once, and starts it again on the same data. */
@@ -41,12 +51,17 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-export async function startStand(): Promise<Stand> {
+export async function startStand(timeouts: Readonly<Record<string, number>>): Promise<Stand> {
   const scratch = mkdtempSync(join(tmpdir(), 'glassway-faults-'));
   const provider = await startFaultProvider();
   let up = await startGlassway({ dataDir: join(scratch, 'up') });
   const relay = await startRelay(up.consoleUrl);
   const proxies: StandProxy[] = [];
+  const ingestPid = (): number | undefined => findPart(up, 'glassway ingest');
+  let ingestMemory_mb = 0;
+  const memory = setInterval(() => {
+    ingestMemory_mb = Math.max(ingestMemory_mb, memoryOf(ingestPid()));
+  }, MEMORY_EVERY_MS);
   return {
     provider,
     relay,
@@ -54,15 +69,19 @@ export async function startStand(): Promise<Stand> {
     get up() {
       return up;
     },
-    async addProxy(dataDir) {
-      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, timeouts: { drainMs: 5_000 } };
-      const proxy = await startProxyProcess(scratch, dataDir, config);
+    takeIngestMemory() {
+      const largest_mb = ingestMemory_mb;
+      ingestMemory_mb = 0;
+      return largest_mb;
+    },
+    async addProxy(dataDir, { unprivileged = false, journal = {} } = {}) {
+      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, timeouts, journal };
+      const proxy = await startProxyProcess(scratch, dataDir, config, unprivileged ? UNPRIVILEGED : []);
       proxies.push(proxy);
       return proxy;
     },
     pidOf(part) {
-      const command = part === 'ingest' ? 'glassway ingest' : 'server-process';
-      const found = processTree(up.process.pid as number).find((pid) => commandOf(pid).includes(command));
+      const found = part === 'ingest' ? ingestPid() : findPart(up, 'server-process');
       if (found === undefined) throw new Error(`there is no ${part} process`);
       return found;
     },
@@ -80,6 +99,7 @@ export async function startStand(): Promise<Stand> {
       ]);
     },
     async close() {
+      clearInterval(memory);
       await Promise.all(proxies.map((proxy) => proxy.kill('SIGKILL')));
       await up.stop();
       await relay.close();
@@ -89,15 +109,15 @@ export async function startStand(): Promise<Stand> {
   };
 }
 
-async function startProxyProcess(scratch: string, dataDir: string, config: object): Promise<StandProxy> {
+async function startProxyProcess(scratch: string, dataDir: string, config: object, runner: readonly string[]): Promise<StandProxy> {
   const ports = await freePorts();
   const file = join(scratch, `proxy-${ports.proxy}.yaml`);
   writeFileSync(file, JSON.stringify({ listen: ports, ...config })); // JSON is YAML
   let child: ChildProcess | undefined;
   let memoryMax_mb = 0;
   const start = async (): Promise<void> => {
-    const args = ['--import', CLOCK, MAIN, 'proxy', '--config', file, '--data', dataDir];
-    const running = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+    const [program = '', ...args] = [...runner, process.execPath, '--import', CLOCK, MAIN, 'proxy', '--config', file, '--data', dataDir];
+    const running = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore'] });
     child = running;
     const memory = setInterval(() => {
       memoryMax_mb = Math.max(memoryMax_mb, memoryOf(running.pid as number));
@@ -138,6 +158,10 @@ export async function isReady(url: string): Promise<boolean> {
   }
 }
 
+function findPart(up: RunningGlassway, command: string): number | undefined {
+  return processTree(up.process.pid as number).find((pid) => commandOf(pid).includes(command));
+}
+
 function processTree(pid: number): number[] {
   let children: number[] = [];
   try {
@@ -164,7 +188,7 @@ function commandOf(pid: number): string {
   }
 }
 
-function memoryOf(pid: number): number {
+function memoryOf(pid: number | undefined): number {
   try {
     return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
   } catch {

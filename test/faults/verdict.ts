@@ -1,7 +1,10 @@
 /**
  * What must hold after every fault: each call that reached the provider, or was answered, is one row; none is two;
- * the rollup says the same as the table; no number is missing. Asks until it holds, or for a minute.
+ * no row is of a call that was never made; the rollups say the same as the table; no number is missing. Asks until
+ * it holds, or until nothing changes any more, or for a minute.
  */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LossAnswer } from '../../ingest/console/api-types.ts';
 import type { Load } from './load.ts';
@@ -9,27 +12,46 @@ import type { Scenario } from './scenarios.ts';
 import type { Stand } from './stand.ts';
 
 const SETTLE_MS_MAX = 60_000;
+/** With all shipped, what then does not change is not going to. */
+const UNCHANGED_MS = 5_000;
 const MEMORY_MB_MAX = 512;
+/** Batches in work may take some 400 MiB (ingest/budget.ts), and the process itself 150. */
+const INGEST_MEMORY_MB_MAX = 768;
+/** A busy machine makes the moment longer in which a call can cross with its connection's close; what is careless is more. */
+const RESET_SHARE_MAX = 0.002;
+/** What is kept of the calls beside the calls; each must have every call once. */
+const ROLLUPS = ['calls_by_minute', 'latency_by_hour'] as const;
 
 export interface Verdict {
   readonly scenario: string;
   readonly calls: number;
   readonly failed: number;
+  readonly resets: number;
   readonly rows: number;
   readonly duplicates: number;
+  /** Rows of calls that were never made. */
+  readonly strangers: number;
   readonly lost: number;
   readonly rollupDifference: number;
   readonly memory_mb: number;
+  readonly ingestMemory_mb: number;
   /** What is not as it must be. */
   readonly faults: readonly string[];
 }
 
-export async function judge(scenario: Scenario, stand: Stand, load: Load): Promise<Verdict> {
+export async function judge(scenario: Scenario, stand: Stand, load: Load, dataDir: string): Promise<Verdict> {
   const until_ms = performance.now() + SETTLE_MS_MAX;
+  const ingestMemory_mb = stand.takeIngestMemory();
+  let unchangedSince_ms = performance.now();
+  let before = '';
   for (;;) {
-    const verdict = await look(scenario, stand, load).catch((error: unknown) => String(error));
-    const settled = typeof verdict !== 'string' && verdict.faults.length === 0;
-    if (settled || performance.now() > until_ms) {
+    const verdict = await look(scenario, stand, load, ingestMemory_mb).catch((error: unknown) => String(error));
+    const now_ms = performance.now();
+    const seen = JSON.stringify(verdict);
+    if (seen !== before || typeof verdict === 'string' || !(await isShipped(stand, dataDir))) unchangedSince_ms = now_ms;
+    before = seen;
+    const settled = typeof verdict !== 'string' && (verdict.faults.length === 0 || isHopeless(verdict));
+    if (settled || now_ms - unchangedSince_ms > UNCHANGED_MS || now_ms > until_ms) {
       if (typeof verdict === 'string') throw new Error(verdict);
       return verdict;
     }
@@ -37,36 +59,65 @@ export async function judge(scenario: Scenario, stand: Stand, load: Load): Promi
   }
 }
 
-async function look(scenario: Scenario, stand: Stand, load: Load): Promise<Verdict> {
+/** A row that is too many never goes away. */
+function isHopeless({ duplicates, strangers }: Verdict): boolean {
+  return duplicates > 0 || strangers > 0;
+}
+
+/** No proxy has a record left to ship, and no dead one's journal is there. */
+async function isShipped({ proxies }: Stand, dataDir: string): Promise<boolean> {
+  const metrics = await Promise.all(proxies.map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()));
+  const root = join(dataDir, 'journal');
+  if (!existsSync(root)) return false; // taken away, and not yet made again
+  const folders = readdirSync(root).filter((name) => !name.startsWith('.'));
+  return folders.length <= proxies.length && metrics.every((text) => /^glassway_proxy_queue_records 0$/m.test(text));
+}
+
+async function look(scenario: Scenario, stand: Stand, load: Load, ingestMemory_mb: number): Promise<Verdict> {
   const { name } = scenario;
   const counts = await stand.up.query(`SELECT id, toUInt32(count()) AS n FROM calls WHERE project = '${name}' GROUP BY id`);
   const rowsOf = new Map(counts.map(({ id, n }) => [String(id), Number(n)]));
-  const [rollup] = await stand.up.query(`SELECT toUInt32(sum(calls)) AS n FROM calls_by_minute WHERE project = '${name}'`);
+  const rolledUp = await stand.up.query(
+    ROLLUPS.map((table) => `SELECT toUInt32(sum(calls)) AS n FROM ${table} WHERE project = '${name}'`).join(' UNION ALL '),
+  );
   const loss = (await (await fetch(`${stand.up.consoleUrl}/api/loss?grace_seconds=0`)).json()) as LossAnswer;
   const due = new Set([...load.answered, ...[...stand.provider.reached].filter((id) => id.startsWith(`${name}-`))]);
   const rows = [...rowsOf.values()].reduce((sum, n) => sum + n, 0);
   const lost = [...due].filter((id) => !rowsOf.has(id)).length;
+  const strangers = [...rowsOf.keys()].filter((id) => !load.made(id)).length;
   const duplicates = rows - rowsOf.size;
-  const rollupDifference = Number(rollup?.['n'] ?? 0) - rows;
+  const rollupDifference = Math.max(...rolledUp.map(({ n }) => Math.abs(Number(n) - rows)));
   const memory_mb = Math.max(...stand.proxies.map((proxy) => proxy.memoryMax_mb));
   const faults = [
     lost > 0 && `${lost} calls have no row`,
+    strangers > 0 && `${strangers} rows are of calls that were never made`,
     duplicates > 0 && `${duplicates} rows too many`,
-    rollupDifference !== 0 && `the rollup differs by ${rollupDifference}`,
+    rollupDifference !== 0 && `a rollup differs by ${rollupDifference}`,
     loss.missing !== 0 && `the loss meter says ${loss.missing} missing`,
     loss.duplicates !== 0 && `the loss meter says ${loss.duplicates} too many`,
-    !scenario.breaksCalls && load.failed.size > 0 && `${load.failed.size} calls failed for their clients: ${[...load.failed.values()][0]}`,
+    !scenario.breaksCalls && load.failed.size > 0 && `${load.failed.size} calls failed for their clients: ${kinds(load.failed)}`,
+    !scenario.breaksCalls &&
+      load.resets.size > load.calls * RESET_SHARE_MAX &&
+      `connections were closed under ${load.resets.size} calls: ${kinds(load.resets)}`,
     memory_mb > MEMORY_MB_MAX && `the proxy took ${memory_mb} MB`,
+    ingestMemory_mb > INGEST_MEMORY_MB_MAX && `ingest took ${ingestMemory_mb} MB`,
   ];
   return {
     scenario: name,
     calls: load.calls,
     failed: load.failed.size,
+    resets: load.resets.size,
     rows,
     duplicates,
+    strangers,
     lost,
     rollupDifference,
     memory_mb,
+    ingestMemory_mb,
     faults: faults.filter((fault) => fault !== false),
   };
+}
+
+function kinds(errors: ReadonlyMap<string, string>): string {
+  return [...new Set(errors.values())].join(', ');
 }

@@ -1,0 +1,81 @@
+/**
+ * Whether the fault tests would notice: each piece that the promise rests on is taken out of a copy of the source,
+ * and the scenario that it is there for must then say what went wrong.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const COPIED = ['cli', 'contract', 'dashboards', 'ingest', 'proxy', 'test', 'package.json'];
+
+interface Mutation {
+  readonly without: string;
+  readonly file: string;
+  readonly code: string;
+  readonly instead: string;
+  readonly scenario: string;
+  readonly verdict: RegExp;
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    without: 'the deduplication token',
+    file: 'ingest/write.ts',
+    code: ', insert_deduplication_token: token }',
+    instead: ' }',
+    scenario: 'ingest-answers-lost',
+    verdict: /\d+ rows too many/,
+  },
+  {
+    without: 'the start entry',
+    file: 'proxy/journal.ts',
+    code: 'segment: this.#write(ENTRY_KINDS.start, this.#seq, json)',
+    instead: 'segment: NOT_ON_DISK',
+    scenario: 'kill-proxy',
+    verdict: /\d+ calls have no row/,
+  },
+  {
+    without: 'the checksum',
+    file: 'proxy/journal/entry.ts',
+    code: ' || bytes.readUInt32LE(at + CHECKSUM_AT) !== crc32(bytes.subarray(at + KIND_AT, end))',
+    instead: '',
+    scenario: 'journal-torn',
+    verdict: /\d+ rows are of calls that were never made/,
+  },
+];
+
+let copy: string;
+beforeEach(() => {
+  copy = mkdtempSync(join(tmpdir(), 'glassway-mutation-'));
+  for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+});
+afterEach(() => rmSync(copy, { recursive: true, force: true }));
+
+async function verdictOf(scenario: string): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [join(copy, 'test/faults/run.ts'), '--quick', scenario], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => {
+      output += text.toString();
+    });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, output };
+}
+
+test.each(MUTATIONS)(
+  'without $without the scenario $scenario fails',
+  async ({ file, code, instead, scenario, verdict }) => {
+    const path = join(copy, file);
+    const source = readFileSync(path, 'utf8');
+    expect(source.split(code)).toHaveLength(2); // else this test has lost its object
+    writeFileSync(path, source.replace(code, instead));
+    const seen = await verdictOf(scenario);
+    expect(seen.code).toBe(1);
+    expect(seen.output).toMatch(new RegExp(`^ *${scenario} .*FAULT: .*${verdict.source}`, 'm'));
+  },
+  180_000,
+);
