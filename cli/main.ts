@@ -24,7 +24,8 @@ interface CommonOptions {
 
 async function settingsOf(options: CommonOptions): Promise<Settings> {
   const { checkUpstreams } = await import('../proxy/config.ts');
-  return loadSettings({ file: options.config, env: process.env, checks: [checkUpstreams] });
+  const { checkPatterns } = await import('../proxy/redact/patterns.ts');
+  return loadSettings({ file: options.config, env: process.env, checks: [checkUpstreams, checkPatterns] });
 }
 
 /** Aborted by the first SIGINT or SIGTERM; a later one ends the process at once. */

@@ -9,6 +9,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CAPTURE_MODES } from './columns.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
+import { ProjectRedact, Redact } from './privacy-settings.ts';
 
 const port = (fallback: number) => z.int().min(1).max(65535).default(fallback);
 const bytes = (fallback: number) => z.int().min(0).default(fallback);
@@ -29,10 +30,9 @@ const Upstream = z.strictObject({
 });
 
 const Project = z.strictObject({
-  capture: z
-    .enum(CAPTURE_MODES)
-    .refine((mode) => mode !== 'redacted', 'metadata or full; redaction is not in this release')
-    .default('metadata'),
+  capture: z.enum(CAPTURE_MODES).default('metadata'),
+  /** What this project's `capture: redacted` takes out, where it is not what `redact` says. */
+  redact: ProjectRedact,
   /** `inject`: streams that would not say their usage are asked for it, and the caller is spared the answer. */
   usage: z.enum(['observe', 'inject']).default('observe'),
   /** What becomes of the provider's answer when the client goes away: cut off at once, or read to its end for the record's sake. */
@@ -56,6 +56,7 @@ const Schema = z.strictObject({
   defaultUpstream: z.string().default('openai'),
   projects: z.record(z.string().min(1).max(128), Project).default({}),
   retention: z.strictObject({ calls: duration('90d'), bodies: duration('7d') }).prefault({}),
+  redact: Redact,
   prices: PriceOverrides,
   priceCatalogue: PriceCatalogue,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */

@@ -25,6 +25,12 @@ export const PROXY_METRICS = {
     help: 'Calls whose tokens were to be counted here because the provider did not, by result: counted, or why not.',
     labels: ['result'],
   },
+  redactions: {
+    name: 'glassway_proxy_redactions_total',
+    type: 'counter',
+    help: 'Calls of projects with capture redacted, by result: redacted, or why their bodies are not stored.',
+    labels: ['result'],
+  },
   queue_records: { name: 'glassway_proxy_queue_records', type: 'gauge', help: 'Records that wait to be shipped to ingest.', labels: [] },
   queue_bytes: { name: 'glassway_proxy_queue_bytes', type: 'gauge', help: 'Bytes of the records that wait to be shipped.', labels: [] },
   records_dropped: {

@@ -12,6 +12,7 @@ import type { CaptureMode } from '../contract/columns.ts';
 import type { Settings } from '../contract/config.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import { redactSettingsOf } from '../contract/privacy-settings.ts';
 import { effectiveCapture } from './capture.ts';
 import type { UpstreamTable } from './config.ts';
 import { createEstimator, type Estimator } from './estimate/estimator.ts';
@@ -22,6 +23,7 @@ import type { FinishedRecord, Journal } from './journal.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
+import { createRedactor, type Redactor } from './redact.ts';
 import { dialectOfPath, rawErrorResponse, sendError } from './respond.ts';
 import { createRouter } from './route.ts';
 import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
@@ -66,7 +68,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream);
   const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
-  const taps = createTapFactory(options, estimator);
+  const redactor = createRedactor({ onResult: (result) => metrics.redactions.inc({ result }) });
+  const taps = createTapFactory(options, estimator, redactor);
 
   const injects = (project: string): boolean => Object.hasOwn(settings.projects, project) && settings.projects[project]?.usage === 'inject';
 
@@ -131,6 +134,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     async close() {
       await dispatcher.destroy();
       await estimator.close();
+      await redactor.close();
     },
   };
 }
@@ -148,7 +152,7 @@ function projectOf(settings: Settings, project: string): Settings['projects'][st
 }
 
 /** Taps whose records go to the journal, with what the project captures. */
-function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator): TapFactory {
+function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator, redactor: Redactor): TapFactory {
   const heldBytes = new HeldBytes();
   const begin: TapOptions['begin'] = (call) => journal.start(call);
   const countCall = (record: FinishedRecord, limited: readonly string[]) => {
@@ -163,6 +167,8 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
     countCall(record, limited);
     journal.add(record);
   };
+  const draft: TapOptions['draft'] = (seq, record, done) => journal.draft(seq, record, done);
+  const bodyBytesMax = settings.limits.captureBytes;
   const giveUp: TapOptions['giveUp'] = (seq) => journal.finishUnknown(seq, 'glassway_tap_failed');
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
   const captureOf = (project: string): CaptureMode => projectOf(settings, project)?.capture ?? 'metadata';
@@ -173,11 +179,14 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
       method: req.method ?? '',
       requestHeaders: req.rawHeaders,
       bodyBytesMax: settings.limits.bodyBytes,
-      captureBytesMax:
-        effectiveCapture(captureOf(identity.project), identity.capture) === 'full' ? settings.limits.captureBytes : undefined,
+      capture: effectiveCapture(captureOf(identity.project), identity.capture),
+      captureBytesMax: bodyBytesMax,
       heldBytes,
       count: (job, done) => estimator.count(job, done),
+      redact: (job, done) =>
+        redactor.redact({ ...job, bodyBytesMax }, redactSettingsOf(settings.redact, projectOf(settings, identity.project)?.redact), done),
       begin,
+      draft,
       emit,
       giveUp,
       fault,

@@ -1,6 +1,6 @@
 /**
- * Keeps the bodies of calls whose project captures them: references to the first bytes that went by,
- * made text at the end. Bounded; never delays or changes what passes.
+ * Keeps the bodies of calls whose project captures them: references to the first bytes that went by, made text at the
+ * end (`full`), or handed to redaction as they are (`redacted`). Bounded; never delays or changes what passes.
  */
 import { brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
@@ -9,14 +9,22 @@ import type { CapturedBodies } from '../contract/record.ts';
 /** The lower of what the project allows and what the request asks for: a request may lower, never raise. */
 export function effectiveCapture(project: CaptureMode, request: CaptureMode | undefined): CaptureMode {
   if (request === undefined) return project;
-  const lower = CAPTURE_MODES[Math.min(CAPTURE_MODES.indexOf(project), CAPTURE_MODES.indexOf(request))] ?? 'metadata';
-  // Nothing redacts yet, so `redacted` keeps what is certainly clean: nothing.
-  return lower === 'redacted' ? 'metadata' : lower;
+  return CAPTURE_MODES[Math.min(CAPTURE_MODES.indexOf(project), CAPTURE_MODES.indexOf(request))] ?? 'metadata';
+}
+
+/** What was kept of a body. */
+export interface KeptBytes {
+  readonly bytes: Buffer;
+  /** There was more. */
+  readonly cut: boolean;
 }
 
 export interface BodyCapture {
   request(chunk: Uint8Array): void;
   response(chunk: Uint8Array): void;
+  /** As they went by. */
+  kept(): { readonly request: KeptBytes; readonly response: KeptBytes };
+  /** As text, with all that is in them. */
   finish(requestEncoding: string, responseEncoding: string): CapturedBodies;
 }
 
@@ -26,25 +34,28 @@ export function createCapture(bytesMax: number): BodyCapture {
   return {
     request: request.push,
     response: response.push,
+    kept: () => ({ request: request.kept(), response: response.kept() }),
     finish: (requestEncoding, responseEncoding) => ({
       capture: 'full',
-      request: bodyText(request.bytes(), requestEncoding, bytesMax),
-      response: bodyText(response.bytes(), responseEncoding, bytesMax),
+      request: bodyText(request.kept().bytes, requestEncoding, bytesMax),
+      response: bodyText(response.kept().bytes, responseEncoding, bytesMax),
     }),
   };
 }
 
-function createKeeper(bytesMax: number): { push: (chunk: Uint8Array) => void; bytes: () => Buffer } {
+function createKeeper(bytesMax: number): { push: (chunk: Uint8Array) => void; kept: () => KeptBytes } {
   const chunks: Uint8Array[] = [];
-  let kept = 0;
+  let keptBytes = 0;
+  let cut = false;
   return {
     push(chunk) {
-      if (kept >= bytesMax) return;
-      const part = chunk.length > bytesMax - kept ? chunk.subarray(0, bytesMax - kept) : chunk;
+      const part = chunk.length > bytesMax - keptBytes ? chunk.subarray(0, bytesMax - keptBytes) : chunk;
+      if (part.length < chunk.length) cut = true;
+      if (part.length === 0) return;
       chunks.push(part);
-      kept += part.length;
+      keptBytes += part.length;
     },
-    bytes: () => Buffer.concat(chunks),
+    kept: () => ({ bytes: Buffer.concat(chunks), cut }),
   };
 }
 
@@ -59,17 +70,23 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer, bytesMax: number) => Buf
 /** Compressed text may unfold to this many times the limit before it is given up. */
 const UNFOLD_MAX = 16;
 
+/** A body without its coding, at most `bytesMax` of it; the name of what is in the way where that is not possible. */
+export function decodeBody(bytes: Buffer, encoding: string, bytesMax: number): KeptBytes | { readonly undecoded: string } {
+  const name = encoding.trim().toLowerCase();
+  if (bytes.length === 0 || name === '' || name === 'identity') return { bytes, cut: false };
+  const decode = DECODERS[name];
+  if (decode === undefined) return { undecoded: `content-encoding ${JSON.stringify(encoding.slice(0, 80))}` };
+  try {
+    const whole = decode(bytes, bytesMax * UNFOLD_MAX);
+    return { bytes: whole.subarray(0, bytesMax), cut: whole.length > bytesMax };
+  } catch {
+    return { undecoded: `the ${name} body cannot be decoded` };
+  }
+}
+
 /** What was kept, as text; says so where it cannot be shown. */
 function bodyText(bytes: Buffer, encoding: string, bytesMax: number): string {
-  const name = encoding.trim().toLowerCase();
-  if (bytes.length === 0 || name === '' || name === 'identity') return bytes.toString('utf8');
-  const decode = DECODERS[name];
-  if (decode === undefined) return `[not shown: content-encoding ${JSON.stringify(encoding)}, ${bytes.length} bytes kept]`;
-  try {
-    return decode(bytes, bytesMax * UNFOLD_MAX)
-      .subarray(0, bytesMax)
-      .toString('utf8');
-  } catch {
-    return `[not shown: the ${name} body cannot be decoded, ${bytes.length} bytes kept]`;
-  }
+  const decoded = decodeBody(bytes, encoding, bytesMax);
+  if ('undecoded' in decoded) return `[not shown: ${decoded.undecoded}, ${bytes.length} bytes kept]`;
+  return decoded.bytes.toString('utf8');
 }

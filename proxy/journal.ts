@@ -50,6 +50,11 @@ export interface Journal extends BatchSource {
   readonly state: JournalState;
   /** Numbers a call that goes to the provider. */
   start(call: StartColumns): number;
+  /**
+   * The call is over, and its record is still being worked on: this becomes it should that work never end. `done` is
+   * called once it is as safe as `fsync` asks.
+   */
+  draft(seq: number, record: FinishedRecord, done: () => void): void;
   /** The call is over; `done` is called once its record is as safe as `fsync` asks. */
   finish(seq: number, record: FinishedRecord, done: () => void): void;
   /** A record without a start: it is whole as it comes. */
@@ -71,9 +76,11 @@ const NOT_ON_DISK = -1;
 /** A batch must hold at least one record, and its line's end. */
 const RECORD_BYTES_MAX = BATCH_BYTES_MAX - 1;
 
+/** What becomes of a call should we die now. */
 interface InFlight {
   readonly json: string;
-  /** Where its start is. */
+  readonly kind: typeof ENTRY_KINDS.start | typeof ENTRY_KINDS.draft;
+  /** Where it is written. */
   segment: number;
 }
 
@@ -142,8 +149,14 @@ class DiskJournal implements Journal {
   start(call: StartColumns): number {
     this.#seq += 1;
     const json = this.#numbered(call, this.#seq);
-    this.#inFlight.set(this.#seq, { json, segment: this.#write(ENTRY_KINDS.start, this.#seq, json) });
+    this.#hold(ENTRY_KINDS.start, this.#seq, json);
     return this.#seq;
+  }
+
+  draft(seq: number, record: FinishedRecord, done: () => void): void {
+    // Captured text is written once, with the record.
+    this.#hold(ENTRY_KINDS.draft, seq, this.#numbered(record.bodies === undefined ? record : { ...record, bodies: undefined }, seq));
+    this.#whenSafe(done);
   }
 
   finish(seq: number, record: FinishedRecord, done: () => void): void {
@@ -152,8 +165,7 @@ class DiskJournal implements Journal {
     if (json.length * 3 > RECORD_BYTES_MAX && Buffer.byteLength(json) > RECORD_BYTES_MAX)
       json = this.#numbered({ ...record, bodies: undefined }, seq);
     this.#keep(seq, json);
-    if (this.#options.fsync === 'always' && this.#fault === undefined && this.#segments !== undefined) this.#afterSync(done);
-    else done();
+    this.#whenSafe(done);
   }
 
   add(record: FinishedRecord): void {
@@ -162,8 +174,9 @@ class DiskJournal implements Journal {
   }
 
   finishUnknown(seq: number, errorType: string): void {
-    const start = this.#inFlight.get(seq);
-    if (start !== undefined) this.#keep(seq, JSON.stringify(unfinishedRecord(JSON.parse(start.json), errorType)));
+    const held = this.#inFlight.get(seq);
+    if (held?.kind === ENTRY_KINDS.draft) this.#keep(seq, held.json);
+    else if (held !== undefined) this.#keep(seq, JSON.stringify(unfinishedRecord(JSON.parse(held.json), errorType)));
   }
 
   async take(): Promise<Batch | undefined> {
@@ -208,6 +221,15 @@ class DiskJournal implements Journal {
     return `${JSON.stringify(columns).slice(0, -1)},"proxy_id":"${this.#options.proxyId}","seq":${seq}}`;
   }
 
+  #hold(kind: InFlight['kind'], seq: number, json: string): void {
+    this.#inFlight.set(seq, { kind, json, segment: this.#write(kind, seq, json) });
+  }
+
+  #whenSafe(done: () => void): void {
+    if (this.#options.fsync === 'always' && this.#fault === undefined && this.#segments !== undefined) this.#afterSync(done);
+    else done();
+  }
+
   #keep(seq: number, json: string): void {
     this.#inFlight.delete(seq);
     if (this.#write(ENTRY_KINDS.record, seq, json) === NOT_ON_DISK && !this.#memory.push({ seq, json })) this.#lose('queue_full', 1);
@@ -236,14 +258,14 @@ class DiskJournal implements Journal {
     }
   }
 
-  /** Starts of calls still in flight, from a segment that is about to go. */
+  /** Starts and drafts of calls still in flight, from a segment that is about to go. */
   #carryForward(segment: number): boolean {
     for (const [seq, start] of this.#inFlight) {
       // Starts are in the order of their numbers, but for those carried before.
       if (start.segment !== segment) continue;
       if (this.#fault !== undefined || this.#segments === undefined) return false;
       try {
-        start.segment = this.#segments.append(this.#encode(ENTRY_KINDS.start, seq, start.json), ENTRY_KINDS.start);
+        start.segment = this.#segments.append(this.#encode(start.kind, seq, start.json), start.kind);
       } catch (error) {
         this.#fail(error);
         return false;
@@ -288,8 +310,7 @@ class DiskJournal implements Journal {
       }
       if (!segments.restore()) return; // the next tick goes on
       for (const [seq, start] of this.#inFlight)
-        if (start.segment === NOT_ON_DISK)
-          start.segment = segments.append(this.#encode(ENTRY_KINDS.start, seq, start.json), ENTRY_KINDS.start);
+        if (start.segment === NOT_ON_DISK) start.segment = segments.append(this.#encode(start.kind, seq, start.json), start.kind);
       this.#memory.moveTo(({ seq, json }) => segments.append(this.#encode(ENTRY_KINDS.record, seq, json), ENTRY_KINDS.record));
       this.#fault = undefined;
       this.#retry_ms = TICK_MS;

@@ -12,6 +12,7 @@ export interface ProxyMetrics {
   readonly callsInFlight: Gauge;
   readonly tapLimited: Counter<'reason'>;
   readonly estimates: Counter<'result'>;
+  readonly redactions: Counter<'result'>;
   readonly recordsDropped: Counter<'reason'>;
   readonly batches: Counter<'result'>;
   readonly deadLetters: Counter<'reason'>;
@@ -42,6 +43,7 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
     callsInFlight: new Gauge({ ...named(PROXY_METRICS.calls_in_flight), registers }),
     tapLimited: new Counter({ ...named(PROXY_METRICS.tap_limited), labelNames: ['reason'], registers }),
     estimates: new Counter({ ...named(PROXY_METRICS.estimates), labelNames: ['result'], registers }),
+    redactions: new Counter({ ...named(PROXY_METRICS.redactions), labelNames: ['result'], registers }),
     recordsDropped: new Counter({ ...named(PROXY_METRICS.records_dropped), labelNames: ['reason'], registers }),
     batches: new Counter({ ...named(PROXY_METRICS.batches), labelNames: ['result'], registers }),
     deadLetters: new Counter({ ...named(PROXY_METRICS.dead_letters), labelNames: ['reason'], registers }),

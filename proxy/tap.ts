@@ -4,6 +4,7 @@
  * call's details, not the call.
  */
 import type { IncomingMessage } from 'node:http';
+import type { CaptureMode } from '../contract/columns.ts';
 import { RECORD_VERSION } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
@@ -18,6 +19,7 @@ import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
 import { EMPTY_USAGE } from './providers/values.ts';
 import { readRateLimits } from './rate-limits.ts';
+import type { RedactedCall, RedactInput } from './redact.ts';
 import type { Route } from './route.ts';
 
 export interface TapOptions {
@@ -26,18 +28,24 @@ export interface TapOptions {
   readonly method: string;
   readonly requestHeaders: readonly string[];
   readonly bodyBytesMax: number;
-  /** Bytes of each body to keep; undefined: keep none. */
-  readonly captureBytesMax: number | undefined;
+  /** How much of the call is kept. */
+  readonly capture: CaptureMode;
+  /** Of each body, where any are kept. */
+  readonly captureBytesMax: number;
   /** The call begins: gives its number, once what is known of it is safe. */
   readonly begin: (call: StartColumns) => number;
   /** The call is over. Calls back once its record is safe. */
   readonly emit: (seq: number, record: FinishedRecord, limited: readonly string[], done: () => void) => void;
+  /** The call is over and its record is still being worked on: what it becomes should we die meanwhile. Calls back once that is safe. */
+  readonly draft: (seq: number, record: FinishedRecord, done: () => void) => void;
   /** The call is over and its record could not be made. */
   readonly giveUp: (seq: number) => void;
   /** Where text may be held for counting what the provider does not. */
   readonly heldBytes: HeldBytes;
   /** Counts off the hot path; undefined: it could not be done. */
   readonly count: (job: CountJob, done: (counts: TokenCounts | undefined) => void) => void;
+  /** Takes out of captured bodies what must not be stored, off the hot path. */
+  readonly redact: (job: RedactInput, done: (call: RedactedCall) => void) => void;
   /** Reports a fault of our own, by its message. */
   readonly fault: (error: unknown) => void;
 }
@@ -93,7 +101,7 @@ export class CallTap {
         if (kind === 'answer' && this.#firstAnswer_ms === 0) this.#firstAnswer_ms = monotonicMs();
       },
     });
-    this.#capture = options.captureBytesMax === undefined ? undefined : createCapture(options.captureBytesMax);
+    this.#capture = options.capture === 'metadata' ? undefined : createCapture(options.captureBytesMax);
     const headers = options.requestHeaders;
     this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
     this.#startColumns = startColumns(options, startedAt, this.#operation);
@@ -170,11 +178,10 @@ export class CallTap {
       try {
         const limited = facts?.limited ?? ['internal'];
         const record = this.#record(ending, end_ms, facts);
-        if (facts?.countJob && spentTokens(ending, record.status, facts)) {
-          // The record waits for the count, the client does not. Should we die meanwhile, its start becomes the row.
-          this.#options.count(facts.countJob, (counts) => this.#emit(withCounts(record, counts), limited, nothing));
-          done?.();
-        } else this.#emit(record, limited, done ?? nothing);
+        const countJob = facts?.countJob && spentTokens(ending, record.status, facts) ? facts.countJob : undefined;
+        const redactInput = this.#options.capture === 'redacted' ? this.#redactInput(ending, facts) : undefined;
+        if (countJob === undefined && redactInput === undefined) this.#emit(record, limited, done ?? nothing);
+        else this.#complete(record, limited, { countJob, redactInput }, done ?? nothing);
       } catch (error) {
         this.#options.fault(error);
         this.#options.giveUp(this.#seq);
@@ -192,6 +199,45 @@ export class CallTap {
       this.#options.fault(error);
       finish(undefined);
     }
+  }
+
+  /** The record waits for what is done in other threads, the client does not: should we die meanwhile, the draft is the row. */
+  #complete(record: FinishedRecord, limited: readonly string[], { countJob, redactInput }: ToDo, done: () => void): void {
+    const { count, redact } = this.#options;
+    const redacted = (counted: FinishedRecord): void => {
+      if (redactInput === undefined) this.#emit(counted, limited, nothing);
+      else
+        redact(redactInput, ({ bodies, errorMessage }) =>
+          this.#emit({ ...counted, bodies, error_message: errorMessage ?? counted.error_message }, limited, nothing),
+        );
+    };
+    this.#options.draft(this.#seq, record, done);
+    if (countJob === undefined) redacted(record);
+    else count(countJob, (counts) => redacted(withCounts(record, counts)));
+  }
+
+  #redactInput(ending: Ending, facts: CallFacts | undefined): RedactInput | undefined {
+    if (this.#capture === undefined) return undefined;
+    const { request, response } = this.#capture.kept();
+    const sent = this.#options.requestHeaders;
+    const streamCut = facts?.streamed === true && (!facts.reading.ended || STOPPED_SHORT.test(facts.reading.finish_reason));
+    const broken = ending.kind !== 'complete';
+    return {
+      request: {
+        ...request,
+        cut: request.cut || broken,
+        contentType: rawHeader(sent, 'content-type'),
+        contentEncoding: rawHeader(sent, 'content-encoding'),
+      },
+      response: {
+        ...response,
+        cut: response.cut || broken || streamCut,
+        // What follows an upgrade is no HTTP body, and no text.
+        contentType: this.#status === 101 ? 'application/octet-stream' : rawHeader(this.#responseHeaders, 'content-type'),
+        contentEncoding: this.#responseEncoding,
+      },
+      errorMessage: describeError(ending, this.#status, facts).message,
+    };
   }
 
   /** May run long after the call, where nobody would catch. */
@@ -268,7 +314,7 @@ export class CallTap {
       output_chunks: facts?.streamed ? facts.eventCount : null,
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
-    if (this.#capture)
+    if (this.#capture && this.#options.capture === 'full')
       record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
     return record;
   }
@@ -282,6 +328,15 @@ export class CallTap {
 }
 
 const nothing = (): void => {};
+
+/** What a record still lacks when its call is over. */
+interface ToDo {
+  readonly countJob: CountJob | undefined;
+  readonly redactInput: RedactInput | undefined;
+}
+
+/** An answer that ends so may end in the middle of a number. */
+const STOPPED_SHORT = /length|max|limit|stop_sequence|error/i;
 
 function startColumns({ identity, route, method }: TapOptions, started_at: string, operation: string): StartColumns {
   return {

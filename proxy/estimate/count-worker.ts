@@ -3,6 +3,7 @@
  * (some 40 MB) when a model first needs them. Keeps nothing of what it has counted.
  */
 import { parentPort } from 'node:worker_threads';
+import { THREAD_READY } from '../job-thread.ts';
 import { type Encoding, encodingOf } from './encoding.ts';
 import { type CountJob, countJob } from './job.ts';
 
@@ -22,3 +23,5 @@ parentPort?.on('message', (job: CountJob) => {
     parentPort?.postMessage(countJob(job, (piece) => countTokens(piece, PLAIN)));
   })();
 });
+
+parentPort?.postMessage(THREAD_READY);

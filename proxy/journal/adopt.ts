@@ -142,7 +142,8 @@ async function adopt(options: AdoptionOptions, proxyId: string, dir: string): Pr
 /** Reads all that is left, and writes records for the calls that have none. */
 async function openDead(options: AdoptionOptions, proxyId: string, dir: string): Promise<{ segments: Segments; unfinished: number }> {
   const cursor = readCursor(dir);
-  const starts = new Map<number, string>();
+  /** Calls without a record: what is known of each. */
+  const unfinished = new Map<number, Unfinished>();
   const found: FoundSegment[] = [];
   const numbers = readdirSync(dir)
     .map(segmentNumber)
@@ -156,9 +157,9 @@ async function openDead(options: AdoptionOptions, proxyId: string, dir: string):
     for (const { kind, seq, payload, end } of readEntries(bytes)) {
       const start = end - payload.length - ENTRY_HEADER_BYTES;
       whole = end;
-      if (kind === ENTRY_KINDS.start) starts.set(seq, payload.toString('utf8'));
-      else {
-        starts.delete(seq);
+      if (kind === ENTRY_KINDS.start || kind === ENTRY_KINDS.draft) unfinished.set(seq, { kind, json: payload.toString('utf8') });
+      else if (kind === ENTRY_KINDS.record) {
+        unfinished.delete(seq);
         if (number > cursor.segment || (number === cursor.segment && start >= cursor.offset)) waiting += 1;
       }
     }
@@ -166,7 +167,7 @@ async function openDead(options: AdoptionOptions, proxyId: string, dir: string):
       options.log('warn', `journal ${proxyId}: the last ${bytes.length - whole} bytes of ${path} are not whole and are left out`);
     found.push({ number, path, file: openSync(path, 'r'), bytes: whole, waiting });
   }
-  if (starts.size > 0) found.push(writeUnfinished(segmentPath(dir, (numbers.at(-1) ?? 0) + 1), starts));
+  if (unfinished.size > 0) found.push(writeUnfinished(segmentPath(dir, (numbers.at(-1) ?? 0) + 1), unfinished));
   const segments = new Segments({
     dir,
     proxyId,
@@ -176,18 +177,25 @@ async function openDead(options: AdoptionOptions, proxyId: string, dir: string):
     onDamage: (records) => options.onLoss('damaged', records),
     found: { segments: found, cursor },
   });
-  return { segments, unfinished: starts.size };
+  return { segments, unfinished: [...unfinished.values()].filter(({ kind }) => kind === ENTRY_KINDS.start).length };
+}
+
+interface Unfinished {
+  readonly kind: typeof ENTRY_KINDS.start | typeof ENTRY_KINDS.draft;
+  readonly json: string;
 }
 
 /** A crash in here leaves some of them whole, and the next adopter writes the rest. */
-function writeUnfinished(path: string, starts: ReadonlyMap<number, string>): FoundSegment {
+function writeUnfinished(path: string, unfinished: ReadonlyMap<number, Unfinished>): FoundSegment {
   const encode = createEncoder();
   const file = openSync(path, 'wx+', 0o600);
   let bytes = 0;
-  for (const [seq, json] of starts) {
-    const entry = encode(ENTRY_KINDS.record, seq, JSON.stringify(unfinishedRecord(JSON.parse(json), PROXY_DIED)));
+  for (const [seq, { kind, json }] of unfinished) {
+    // A draft is a record already: its call was over.
+    const record = kind === ENTRY_KINDS.draft ? json : JSON.stringify(unfinishedRecord(JSON.parse(json), PROXY_DIED));
+    const entry = encode(ENTRY_KINDS.record, seq, record);
     if (writeSync(file, entry, 0, entry.length, bytes) < entry.length) throw new Error('the disk is full');
     bytes += entry.length;
   }
-  return { number: segmentNumber(path) ?? 0, path, file, bytes, waiting: starts.size };
+  return { number: segmentNumber(path) ?? 0, path, file, bytes, waiting: unfinished.size };
 }

@@ -5,8 +5,12 @@
  */
 import { crc32 } from 'node:zlib';
 
-/** `start`: a call goes to the provider. `record`: it is over, and this is its record. */
-export const ENTRY_KINDS = { start: 1, record: 2 } as const;
+/**
+ * `start`: a call goes to the provider. `record`: it is over, and this is its record. `draft`: it is over, and this is
+ * its record should the one that is still being worked on never come. `erased`: what one of them held is gone.
+ */
+export const ENTRY_KINDS = { start: 1, record: 2, draft: 3, erased: 4 } as const;
+const KNOWN_KINDS: ReadonlySet<number | undefined> = new Set(Object.values(ENTRY_KINDS));
 export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
 
 export interface Entry {
@@ -53,8 +57,12 @@ export function* readEntries(bytes: Buffer, offset = 0): Generator<Entry> {
     const end = at + (entryBytes(bytes, at) ?? Number.POSITIVE_INFINITY);
     if (end > bytes.length || bytes.readUInt32LE(at + CHECKSUM_AT) !== crc32(bytes.subarray(at + KIND_AT, end))) return;
     const kind = bytes[at + KIND_AT];
-    if (kind !== ENTRY_KINDS.start && kind !== ENTRY_KINDS.record) return;
+    if (!isKind(kind)) return;
     yield { kind, seq: bytes.readDoubleLE(at + SEQ_AT), payload: bytes.subarray(at + ENTRY_HEADER_BYTES, end), end };
     at = end;
   }
+}
+
+function isKind(kind: number | undefined): kind is EntryKind {
+  return KNOWN_KINDS.has(kind);
 }

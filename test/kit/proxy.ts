@@ -15,6 +15,7 @@ import { createProxyApp, type ProxyApp } from '../../proxy/app.ts';
 import { checkUpstreams, upstreamTable } from '../../proxy/config.ts';
 import { type Journal, openJournal } from '../../proxy/journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
+import { checkPatterns } from '../../proxy/redact/patterns.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
 
@@ -100,7 +101,7 @@ export function settingsFrom(file: Record<string, unknown>): Settings {
   try {
     const path = join(folder, 'glassway.yaml');
     writeFileSync(path, JSON.stringify(file)); // JSON is YAML
-    return loadSettings({ file: path, env: {}, checks: [checkUpstreams] });
+    return loadSettings({ file: path, env: {}, checks: [checkUpstreams, checkPatterns] });
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -10,8 +10,11 @@ test('a request may lower what its project captures, never raise it', () => {
   expect(effectiveCapture('full', 'metadata')).toBe('metadata');
 });
 
-test('what nothing can redact yet is not kept', () => {
-  expect(effectiveCapture('full', 'redacted')).toBe('metadata');
+test('a request lowers what its project allows, to whatever is below, and never raises it', () => {
+  expect(effectiveCapture('full', 'redacted')).toBe('redacted');
+  expect(effectiveCapture('redacted', 'full')).toBe('redacted');
+  expect(effectiveCapture('redacted', 'metadata')).toBe('metadata');
+  expect(effectiveCapture('metadata', 'redacted')).toBe('metadata');
 });
 
 test('bodies are kept as text, cut at the limit', () => {

@@ -226,6 +226,33 @@ describe('after a crash', () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
+  test('a call whose record was still being worked on is its draft, also from a segment that is gone', async () => {
+    start();
+    const { start: known, record } = columns('drafted');
+    const seq = journal.start(known);
+    journal.draft(seq, { ...record, bodies: { capture: 'full', request: 'x', response: 'y' } }, done);
+    crash();
+    const { batches, unfinished } = await adoptAll();
+    expect(unfinished).toBe(0);
+    expect(batches.flatMap(records)).toEqual([{ ...record, seq, proxy_id: 'p' }]);
+  });
+
+  test('a draft is no record once the record has come, and is one where the work on it failed', async () => {
+    start();
+    for (const id of ['done', 'failed']) {
+      const { start: known, record } = columns(id);
+      const seq = journal.start(known);
+      journal.draft(seq, record, done);
+      if (id === 'done') journal.finish(seq, { ...record, input_tokens: 7 }, done);
+      else journal.finishUnknown(seq, 'glassway_tap_failed');
+    }
+    crash();
+    expect((await adoptAll()).batches.flatMap(records)).toMatchObject([
+      { id: 'done', outcome: 'ok', input_tokens: 7 },
+      { id: 'failed', outcome: 'ok', error_type: '' },
+    ]);
+  });
+
   test('a file cut off at any byte gives every call exactly one record', async () => {
     start();
     for (const id of ['a', 'b', 'c']) call(id);
