@@ -8,6 +8,7 @@ import { type CatalogueEntry, pricesAt } from '../ingest/catalogue.ts';
 import { concerns } from '../ingest/overrides.ts';
 import { findEntry, type Pricer } from '../ingest/price.ts';
 import { CATALOGUE_PROVIDERS, type Factor, isFree, type ProviderRules, rulesOf, withHourWrites } from '../ingest/price-rules.ts';
+import { UNITS } from '../ingest/price-units.ts';
 import { textTable } from './text-table.ts';
 
 export interface PricesQuestion {
@@ -24,27 +25,6 @@ export interface PricesAnswer {
 
 const NEAR_MAX = 5;
 const NEAR_SCORE_MIN = 0.4;
-
-/** The catalogue's key → how a person says it. What is not here is shown as it is. */
-const UNITS: Readonly<Record<string, string>> = {
-  input_mtok: 'input',
-  output_mtok: 'output',
-  cache_read_mtok: 'cache read',
-  cache_write_mtok: 'cache write (5 minutes)',
-  cache_write_1h_mtok: 'cache write (1 hour)',
-  input_audio_mtok: 'audio in',
-  output_audio_mtok: 'audio out',
-  cache_audio_read_mtok: 'audio in, cached',
-  input_image_mtok: 'image in',
-  cache_image_read_mtok: 'image in, cached',
-  output_image_mtok: 'image out',
-  input_video_mtok: 'video in',
-  output_reasoning_mtok: 'reasoning',
-  output_citation_mtok: 'citations',
-  requests_kcount: 'requests, per 1,000',
-  web_searches_kcount: 'web searches, per 1,000',
-  storage_searches_kcount: 'file searches, per 1,000 (not counted in calls)',
-};
 
 export function explainPrices(pricer: Pricer, question: PricesQuestion): PricesAnswer {
   const catalogue = pricer.catalogue();

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CAPTURE_MODES } from './columns.ts';
+import { ConsoleSettings } from './console-settings.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
 import { ProjectRedact, Redact } from './privacy-settings.ts';
 
@@ -59,6 +60,7 @@ const Schema = z.strictObject({
   redact: Redact,
   prices: PriceOverrides,
   priceCatalogue: PriceCatalogue,
+  console: ConsoleSettings,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
   ingestUrl: httpUrl.optional(),
   clickhouse: z

@@ -39,21 +39,38 @@ const UNCOUNTED_INPUT = ['input_tool_mtok'] as const;
 
 export type CostRules = Pick<ProviderRules, 'audioPricedApart'>;
 
+/** One line of what is charged: so much of `what` (the catalogue's key) at a price for `per` of them. */
+export interface Charge {
+  readonly what: string;
+  readonly count: number;
+  readonly price_usd: number;
+  readonly per: number;
+  readonly usd: number;
+}
+/** Is told each line of a sum, for people who ask how it comes about. */
+export type Note = (charge: Charge) => void;
+
 /** Sum of tokens × price. Null: not determined. */
-export function tokenCostUsd(tokens: TokenCounts, price: ModelPrice, rules: CostRules): number | null {
+export function tokenCostUsd(tokens: TokenCounts, price: ModelPrice, rules: CostRules, note?: Note): number | null {
   if (tokens.input_tokens === null) return null;
   // Embeddings have no output, and their prices none either; elsewhere an unknown output is an unknown cost.
   if (tokens.output_tokens === null && price['output_mtok'] !== undefined) return null;
-  const rate = (key: string) => ratePerToken(price, key, tokens.input_tokens ?? 0);
-  const input = inputCostUsd(tokens, tokens.input_tokens, price, rate, rules);
-  const output = outputCostUsd(tokens, tokens.output_tokens ?? 0, price, rate, rules);
+  const charge: ChargeTokens = (key, count) => {
+    const perMillion = ratePerMillion(price, key, tokens.input_tokens ?? 0);
+    const usd = count * (perMillion / TOKENS_PER_PRICE);
+    if (count > 0) note?.({ what: key, count, price_usd: perMillion, per: TOKENS_PER_PRICE, usd });
+    return usd;
+  };
+  const input = inputCostUsd(tokens, tokens.input_tokens, price, charge, rules);
+  const output = outputCostUsd(tokens, tokens.output_tokens ?? 0, price, charge, rules);
   if (input === null || output === null) return null;
-  return input + output + requestCostUsd(price);
+  return input + output + requestCostUsd(price, note);
 }
 
-type Rate = (key: string) => number;
+/** What so many tokens of a kind cost. */
+type ChargeTokens = (key: string, count: number) => number;
 
-function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rate: Rate, rules: CostRules): number | null {
+function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, charge: ChargeTokens, rules: CostRules): number | null {
   if (total > 0 && price['input_mtok'] === undefined) return null;
   if (total > 0 && UNCOUNTED_INPUT.some((key) => price[key] !== undefined)) return null;
   const read = apart(price, 'cache_read_mtok', tokens.cache_read_tokens);
@@ -76,19 +93,19 @@ function inputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rat
   const plain = total - read - write - audio - image - video + readAudio + readImage;
   if (plain < 0 || readAudio + readImage > read || readAudio > audio || readImage > image) return null;
   return (
-    plain * rate('input_mtok') +
-    (read - readAudio - readImage) * rate('cache_read_mtok') +
-    (write - writeHour) * rate('cache_write_mtok') +
-    writeHour * rate('cache_write_1h_mtok') +
-    (audio - readAudio) * rate('input_audio_mtok') +
-    (image - readImage) * rate('input_image_mtok') +
-    video * rate('input_video_mtok') +
-    readAudio * rate('cache_audio_read_mtok') +
-    readImage * rate('cache_image_read_mtok')
+    charge('input_mtok', plain) +
+    charge('cache_read_mtok', read - readAudio - readImage) +
+    charge('cache_write_mtok', write - writeHour) +
+    charge('cache_write_1h_mtok', writeHour) +
+    charge('input_audio_mtok', audio - readAudio) +
+    charge('input_image_mtok', image - readImage) +
+    charge('input_video_mtok', video) +
+    charge('cache_audio_read_mtok', readAudio) +
+    charge('cache_image_read_mtok', readImage)
   );
 }
 
-function outputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, rate: Rate, rules: CostRules): number | null {
+function outputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, charge: ChargeTokens, rules: CostRules): number | null {
   if (total === 0) return 0;
   if (price['output_mtok'] === undefined) return null;
   if (UNCOUNTED_OUTPUT.some((key) => price[key] !== undefined)) return null;
@@ -100,16 +117,19 @@ function outputCostUsd(tokens: TokenCounts, total: number, price: ModelPrice, ra
   const plain = total - audio - reasoning - image;
   if (plain < 0) return null;
   return (
-    plain * rate('output_mtok') +
-    image * rate('output_image_mtok') +
-    audio * rate('output_audio_mtok') +
-    reasoning * rate('output_reasoning_mtok')
+    charge('output_mtok', plain) +
+    charge('output_image_mtok', image) +
+    charge('output_audio_mtok', audio) +
+    charge('output_reasoning_mtok', reasoning)
   );
 }
 
-function requestCostUsd(price: ModelPrice): number {
+function requestCostUsd(price: ModelPrice, note?: Note): number {
   const perThousand = price['requests_kcount'];
-  return typeof perThousand === 'number' ? perThousand / REQUESTS_PER_PRICE : 0;
+  if (typeof perThousand !== 'number') return 0;
+  const usd = perThousand / REQUESTS_PER_PRICE;
+  note?.({ what: 'requests_kcount', count: 1, price_usd: perThousand, per: REQUESTS_PER_PRICE, usd });
+  return usd;
 }
 
 /** How many tokens of a subset are charged at a price of their own; without one they are charged as the rest is. */
@@ -129,10 +149,10 @@ function overlap(a: number, b: number, total: number): number | null {
 }
 
 /** A tier's price holds for the whole call once its input is longer than the tier's start. */
-function ratePerToken(price: ModelPrice, key: string, inputTokens: number): number {
+function ratePerMillion(price: ModelPrice, key: string, inputTokens: number): number {
   const entry = price[key];
   if (entry === undefined) return 0;
-  if (typeof entry === 'number') return entry / TOKENS_PER_PRICE;
+  if (typeof entry === 'number') return entry;
   let perMillion = entry.base;
   let reached = -1;
   for (const tier of entry.tiers) {
@@ -141,5 +161,5 @@ function ratePerToken(price: ModelPrice, key: string, inputTokens: number): numb
       reached = tier.start;
     }
   }
-  return perMillion / TOKENS_PER_PRICE;
+  return perMillion;
 }

@@ -75,8 +75,9 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     loss: createLossMeter(createRead(reader, config.database)),
   });
   const prices = startPriceUpdates({ source: settings.priceCatalogue, log, onRead: metrics.pricesRead });
+  const pricer = createPricer({ overrides: settings.prices, catalogue: prices.catalogue });
   const app = createApp({
-    price: createPricer({ overrides: settings.prices, catalogue: prices.catalogue }).price,
+    price: pricer.price,
     write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted }),
     readiness,
     budget,
@@ -84,7 +85,14 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     isStopping: () => stopping,
     ingestId: uuidv7(),
     log,
-    console: createConsole({ reader, database: config.database, version: options.version, proxyUrl: config.proxyUrl }),
+    console: createConsole({
+      reader,
+      database: config.database,
+      version: options.version,
+      proxyUrl: config.proxyUrl,
+      pricer,
+      traceUrl: settings.console.traceUrl,
+    }),
   });
   const server = createServer({ requestTimeout: REQUEST_MS_MAX }, app);
   const release = async (): Promise<void> => {

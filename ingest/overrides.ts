@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { ModelPrice } from '@pydantic/genai-prices';
 import type { PriceOverride } from '../contract/price-settings.ts';
 import type { PricedColumns } from './billed.ts';
-import { tokenCostUsd } from './cost.ts';
+import { type Note, tokenCostUsd } from './cost.ts';
 
 export interface Override {
   readonly entry: PriceOverride;
@@ -30,10 +30,12 @@ export function compileOverrides(entries: readonly PriceOverride[]): Overrides {
 }
 
 /** The call's cost at the entry's own prices; null where its tokens are not known. */
-export function overrideCostUsd(entry: PriceOverride, row: PricedColumns): number | null {
+export function overrideCostUsd(entry: PriceOverride, row: PricedColumns, note?: Note): number | null {
   const perRequest = entry.perRequest ?? 0;
+  if (perRequest > 0 && (entry.perMillion !== undefined || row.outcome === 'ok'))
+    note?.({ what: 'request', count: 1, price_usd: perRequest, per: 1, usd: perRequest });
   if (entry.perMillion === undefined) return row.outcome === 'ok' ? perRequest : null;
-  const tokens = tokenCostUsd(row, modelPrice(entry.perMillion), { audioPricedApart: false });
+  const tokens = tokenCostUsd(row, modelPrice(entry.perMillion), { audioPricedApart: false }, note);
   return tokens === null ? null : tokens + perRequest;
 }
 

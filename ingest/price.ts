@@ -9,7 +9,7 @@ import type { PriceOverride } from '../contract/price-settings.ts';
 import type { CallRecord, IngestColumns } from '../contract/record.ts';
 import { type Billed, type BilledPart, billedOf, type PricedColumns } from './billed.ts';
 import { Catalogue, type CatalogueEntry, pricesAt } from './catalogue.ts';
-import { tokenCostUsd } from './cost.ts';
+import { type Charge, tokenCostUsd } from './cost.ts';
 import { compileOverrides, type Overrides, overrideCostUsd } from './overrides.ts';
 import {
   bedrockModel,
@@ -29,11 +29,29 @@ export type Cost = Pick<IngestColumns, 'cost_usd' | 'price_version'> & { cost_so
 export type Priced = PricedColumns & Pick<CallRecord, 'provider_cost_usd'>;
 
 export interface Pricer {
-  /** The cost columns of a call. */
-  readonly price: (row: Priced) => Cost;
+  /** The cost columns of a call. Whoever wants to know how they come about hands in a notebook. */
+  readonly price: (row: Priced, notes?: CostNotes) => Cost;
   readonly overrides: Overrides;
   /** The list prices in use now. */
   readonly catalogue: () => Catalogue;
+}
+
+/** What pricing a call went through, in order. Filled only for the one call that somebody looks at. */
+export interface CostNotes {
+  /** The user's entry that fits, `prices.3`. */
+  override?: string;
+  multiplier?: number;
+  readonly parts: CostPart[];
+}
+
+/** A model's share of a call; most calls have one. */
+export interface CostPart {
+  /** The list's entry, `openai: gpt-5-mini`. */
+  readonly entry: string;
+  readonly version: string;
+  readonly charges: Charge[];
+  /** What service tier, speed and place make of the sum of the charges. */
+  factor: number;
 }
 
 export interface PricerOptions {
@@ -59,7 +77,7 @@ export function createPricer(options: PricerOptions = {}): Pricer {
   const bundled = new Catalogue();
   const catalogue = options.catalogue ?? (() => bundled);
   const overrides = compileOverrides(options.overrides ?? []);
-  return { price: (row) => price(row, overrides, catalogue()), overrides, catalogue };
+  return { price: (row, notes) => price(row, overrides, catalogue(), notes), overrides, catalogue };
 }
 
 /** Whether anything is known that could be priced. */
@@ -67,13 +85,19 @@ export function hasUsage(row: Pick<PricedColumns, 'usage_source' | 'input_tokens
   return row.usage_source !== 'none' && row.input_tokens !== null;
 }
 
-function price(row: Priced, overrides: Overrides, catalogue: Catalogue): Cost {
+function price(row: Priced, overrides: Overrides, catalogue: Catalogue, notes?: CostNotes): Cost {
   if (row.provider_cost_usd !== undefined) return cost(row.provider_cost_usd, 'provider', '');
-  const override = overrides.list.find(({ fits }) => fits(row))?.entry;
-  if (override !== undefined && override.multiplier === undefined)
-    return cost(hasUsage(row) || override.perMillion === undefined ? overrideCostUsd(override, row) : null, 'override', overrides.version);
-  const listed = hasUsage(row) ? listCost(row, catalogue) : lengthCost(row, catalogue);
+  const own = overrides.list.find(({ fits }) => fits(row));
+  const override = own?.entry;
+  if (notes !== undefined && own !== undefined) notes.override = own.at;
+  if (override !== undefined && override.multiplier === undefined) {
+    const part = notes && addPart(notes, own?.at ?? '', overrides.version);
+    const usd = hasUsage(row) || override.perMillion === undefined ? overrideCostUsd(override, row, noteIn(part)) : null;
+    return cost(usd, 'override', overrides.version);
+  }
+  const listed = hasUsage(row) ? listCost(row, catalogue, notes) : lengthCost(row, catalogue, notes);
   if (listed === null) return NO_COST;
+  if (notes !== undefined && override?.multiplier !== undefined) notes.multiplier = override.multiplier;
   if (override?.multiplier === undefined) return cost(listed.usd, 'catalogue', listed.version);
   return cost(listed.usd * override.multiplier, 'override', `${overrides.version}+${listed.version}`);
 }
@@ -83,8 +107,22 @@ function cost(usd: number | null, source: CostSource, version: string): Cost {
   return { cost_usd: usd.toFixed(COST_DECIMALS), cost_source: source, price_version: version };
 }
 
+function addPart(notes: CostNotes, entry: string, version: string): CostPart {
+  const part: CostPart = { entry, version, charges: [], factor: 1 };
+  notes.parts.push(part);
+  return part;
+}
+
+function noteIn(part: CostPart | undefined): ((charge: Charge) => void) | undefined {
+  return part && ((charge) => part.charges.push(charge));
+}
+
+function entryName({ providerId, model }: CatalogueEntry): string {
+  return `${providerId}: ${model.id}`;
+}
+
 /** What the catalogue makes of a call: the sum over its parts, and what is charged besides tokens. */
-function listCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
+function listCost(row: PricedColumns, catalogue: Catalogue, notes?: CostNotes): Listed | null {
   const rules = rulesOf(row.provider, (id) => catalogue.has(id));
   if (rules === undefined) return null;
   const billed = billedOf(row);
@@ -94,18 +132,22 @@ function listCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
   for (const part of billed.parts) {
     const entry = findEntry(catalogue, rules, row, part);
     if (entry === null) return null;
-    const partUsd = partCost(row, billed, part, entry, rules);
+    const partUsd = partCost(row, billed, part, entry, rules, notes && addPart(notes, entryName(entry), entry.version));
     if (partUsd === null) return null;
     usd += partUsd;
     first ??= entry;
   }
   if (first === undefined) return null;
-  const searchesUsd = searchCost(billed.webSearches, pricesAt(first, row.started_at));
+  const searchesUsd = searchCost(
+    billed.webSearches,
+    pricesAt(first, row.started_at),
+    notes && addPart(notes, entryName(first), first.version),
+  );
   return searchesUsd === null ? null : { usd: usd + searchesUsd, version: first.version };
 }
 
 /** What is charged by the length of its audio: transcriptions, whose usage object has seconds and no tokens. */
-function lengthCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
+function lengthCost(row: PricedColumns, catalogue: Catalogue, notes?: CostNotes): Listed | null {
   if (row.usage_raw === '') return null;
   const { audioSeconds } = billedOf(row);
   const rules = rulesOf(row.provider, (id) => catalogue.has(id));
@@ -114,7 +156,10 @@ function lengthCost(row: PricedColumns, catalogue: Catalogue): Listed | null {
   const perHour = entry === null ? undefined : pricesAt(entry, row.started_at)?.['input_audio_hours'];
   if (entry === null || typeof perHour !== 'number') return null;
   const seconds = audioSeconds > 0 ? Math.max(audioSeconds, rules.audioSecondsMin ?? 0) : 0;
-  return { usd: (seconds * perHour) / SECONDS_PER_HOUR, version: entry.version };
+  const usd = (seconds * perHour) / SECONDS_PER_HOUR;
+  const part = notes && addPart(notes, entryName(entry), entry.version);
+  part?.charges.push({ what: 'input_audio_hours', count: seconds, price_usd: perHour, per: SECONDS_PER_HOUR, usd });
+  return { usd, version: entry.version };
 }
 
 /** The list's entry for what a call, or a part of it, ran on. */
@@ -131,12 +176,20 @@ export function findEntry(
   return asked === null ? null : (catalogue.find(rules.id, asked) ?? catalogue.find(rules.id, answered));
 }
 
-function partCost(row: PricedColumns, billed: Billed, part: BilledPart, entry: CatalogueEntry, rules: ProviderRules): number | null {
+function partCost(
+  row: PricedColumns,
+  billed: Billed,
+  part: BilledPart,
+  entry: CatalogueEntry,
+  rules: ProviderRules,
+  note: CostPart | undefined,
+): number | null {
   if (isFree(entry.providerId, entry.model.id)) return 0;
   const prices = withRequestFee(pricesAt(entry, row.started_at), entry, billed);
   const factor = factorOf(row, billed, part, entry, rules);
   if (prices === null || factor === null) return null;
-  const usd = tokenCostUsd(part.tokens, withHourWrites(entry.model.id, prices), rules);
+  const usd = tokenCostUsd(part.tokens, withHourWrites(entry.model.id, prices), rules, noteIn(note));
+  if (note !== undefined) note.factor = factor;
   return usd === null ? null : usd * factor;
 }
 
@@ -168,10 +221,13 @@ function withRequestFee(prices: ModelPrice | null, entry: CatalogueEntry, billed
   return fee === null ? null : { ...prices, requests_kcount: fee };
 }
 
-function searchCost(searches: number, prices: ModelPrice | null): number | null {
+function searchCost(searches: number, prices: ModelPrice | null, note: CostPart | undefined): number | null {
   if (searches === 0) return 0;
   const perThousand = prices?.['web_searches_kcount'];
-  return typeof perThousand === 'number' ? (searches * perThousand) / SEARCHES_PER_PRICE : null;
+  if (typeof perThousand !== 'number') return null;
+  const usd = (searches * perThousand) / SEARCHES_PER_PRICE;
+  note?.charges.push({ what: 'web_searches_kcount', count: searches, price_usd: perThousand, per: SEARCHES_PER_PRICE, usd });
+  return usd;
 }
 
 function known(table: Readonly<Record<string, number>>, key: string): number | null {

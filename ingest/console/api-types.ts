@@ -5,6 +5,7 @@
  */
 import type { Outcome } from '../../contract/columns.ts';
 import type { CallRow, CapturedBodies } from '../../contract/record.ts';
+import type { CostStory } from '../cost-story.ts';
 
 /** Sums over some calls. */
 export interface Summary {
@@ -84,20 +85,29 @@ export type CallSummary = Pick<
   | 'project'
   | 'provider'
   | 'operation'
+  | 'upstream'
+  | 'path'
   | 'request_model'
   | 'response_model'
   | 'stream'
   | 'status'
   | 'outcome'
   | 'error_type'
+  | 'finish_reason'
   | 'input_tokens'
   | 'output_tokens'
   | 'cache_read_tokens'
+  | 'reasoning_tokens'
+  | 'usage_source'
   | 'duration_ms'
+  | 'ttfb_ms'
   | 'ttft_ms'
+  | 'overhead_ms'
   | 'user_id'
   | 'session_id'
-  | 'usage_source'
+  | 'trace_id'
+  | 'tags'
+  | 'sdk'
 > & {
   /** ISO 8601, UTC, microseconds. */
   readonly started_at: string;
@@ -105,15 +115,81 @@ export type CallSummary = Pick<
 };
 
 export interface CallsAnswer extends Period {
-  /** Newest first. */
   readonly calls: readonly CallSummary[];
-  /** What to pass as `before` for the calls before these; NULL when there are none. */
+  /** What to pass as `cursor` for the calls after these; NULL when there are none. */
   readonly next: string | null;
+}
+
+/** Calls by outcome for each bucket of time, and what all of them add up to. */
+export interface HistogramAnswer extends Period {
+  readonly bucket_seconds: number;
+  readonly times: readonly number[];
+  readonly outcomes: Readonly<Partial<Record<Outcome, readonly number[]>>>;
+  readonly total: Pick<Summary, 'calls' | 'errors' | 'cost_usd' | 'unpriced_calls' | 'input_tokens' | 'output_tokens'>;
+}
+
+/** Values to filter by, most calls first. */
+export interface ValuesAnswer extends Period {
+  readonly values: readonly FacetValue[];
+  readonly more: boolean;
 }
 
 export interface CallAnswer {
   readonly call: CallRow;
   readonly bodies: CapturedBodies | null;
+  /** How its cost comes about at the prices in use now; NULL when the console was given no prices. */
+  readonly price: CostStory | null;
+  /** NULL when the call is in no session. */
+  readonly session: CallSession | null;
+  /** Where the APM shows its trace; NULL when it has none, or `console.traceUrl` is not set. */
+  readonly trace_url: string | null;
+}
+
+export interface CallLink {
+  readonly id: string;
+  readonly started_at: string;
+}
+
+/** A call's place in its session, from 1. */
+export interface CallSession {
+  readonly place: number;
+  readonly calls: number;
+  readonly previous: CallLink | null;
+  readonly next: CallLink | null;
+}
+
+export interface SessionSummary {
+  readonly project: string;
+  readonly session_id: string;
+  readonly calls: number;
+  readonly errors: number;
+  readonly cost_usd: number | null;
+  readonly unpriced_calls: number;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cache_read_tokens: number | null;
+  /** When its first and its last call began. */
+  readonly first_at: string;
+  readonly last_at: string;
+  /** From the first call's beginning to the last end. */
+  readonly span_ms: number;
+  /** A few of them by name; the counts are of all. */
+  readonly users: readonly string[];
+  readonly user_count: number;
+  readonly models: readonly string[];
+  readonly model_count: number;
+}
+
+export interface SessionsAnswer extends Period {
+  readonly sessions: readonly SessionSummary[];
+  readonly next: string | null;
+}
+
+export interface SessionAnswer {
+  readonly session: SessionSummary;
+  /** In order; `more` says whether there are others after them. */
+  readonly calls: readonly CallSummary[];
+  readonly more: boolean;
 }
 
 export interface FacetValue {

@@ -5,11 +5,12 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import express, { type Router } from 'express';
 import { createLog, type Log } from '../../contract/log.ts';
+import type { Pricer } from '../price.ts';
 import { createApi } from './api.ts';
 import { loadAssets, serveAsset } from './assets.ts';
 import { type Boards, loadBoards } from './boards.ts';
 import { createGuard } from './guard.ts';
-import { createRead, createReadColumns } from './read.ts';
+import { createRead, createReadColumns, createReadLines } from './read.ts';
 
 export interface ConsoleDeps {
   /** Connected to `database`, of a user that may only read it, and may set limits (readonly = 2). */
@@ -22,14 +23,18 @@ export interface ConsoleDeps {
   readonly hosts?: readonly string[];
   /** Missing: those of dashboards/json. */
   readonly boards?: Boards;
+  /** The prices in use, to explain costs with. */
+  readonly pricer?: Pricer;
+  /** Where the APM shows a trace: `https://apm.example/trace/{trace_id}`. */
+  readonly traceUrl?: string | undefined;
   readonly log?: Log;
 }
 
 /** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor` and `/api`. */
 export function createConsole(deps: ConsoleDeps): Router {
-  const { reader, database, version, proxyUrl, hosts = [], boards = loadBoards(), log = createLog('ingest') } = deps;
+  const { reader, database, version, hosts = [], boards = loadBoards(), pricer, traceUrl, log = createLog('ingest') } = deps;
   const router = express.Router();
-  const guard = createGuard([new URL(proxyUrl).hostname, ...hosts]);
+  const guard = createGuard([new URL(deps.proxyUrl).hostname, ...hosts]);
   for (const [path, asset] of loadAssets()) router.get(path, guard, (request, response) => serveAsset(asset, request, response));
   router.use(
     '/api',
@@ -37,9 +42,12 @@ export function createConsole(deps: ConsoleDeps): Router {
     createApi({
       read: createRead(reader, database),
       readColumns: createReadColumns(reader, database),
+      readLines: createReadLines(reader, database),
       boards,
       version,
-      proxyUrl: proxyUrl.replace(/\/$/, ''),
+      proxyUrl: deps.proxyUrl.replace(/\/$/, ''),
+      pricer,
+      traceUrl,
       log,
     }),
   );

@@ -4,33 +4,24 @@
  * is accepted. Values never reach SQL as text: each filter becomes a bound query parameter.
  */
 import { OUTCOMES } from '../../contract/columns.ts';
+import { BadParameter } from './bad-parameter.ts';
+import {
+  type Bounds,
+  type CallFilter,
+  FILTER_NAMES,
+  type FilterName,
+  type Filters,
+  RANGE_NAMES,
+  RANGES,
+  type TagFilter,
+} from './filters.ts';
+import { DIRECTIONS, type Listing, type Order } from './order.ts';
 
-export class BadParameter extends Error {
-  constructor(name: string, value: string, accepted: string) {
-    const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;
-    super(`${name}: ${JSON.stringify(shown)} is not accepted; want ${accepted}.`);
-    this.name = 'BadParameter';
-  }
-}
+export { BadParameter } from './bad-parameter.ts';
 
-/** The model a call is counted under: what the provider says it used, else what was asked for. */
-export const MODEL_SQL = "if(response_model != '', toString(response_model), toString(request_model))";
-
-/** What calls can be filtered by: the parameter's name and the SQL it is compared with. */
-export const FILTERS = {
-  project: 'project',
-  provider: 'provider',
-  model: MODEL_SQL,
-  outcome: 'outcome',
-  user: 'user_id',
-  session: 'session_id',
-} as const;
-export type FilterName = keyof typeof FILTERS;
-export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
-
-const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
 const FILTER_VALUES_MAX = 50;
 const FILTER_VALUE_CHARS_MAX = 512;
+const DECIMAL = /^\d{1,9}(\.\d{1,9})?$/;
 
 const DAY_SECONDS = 86_400;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: DAY_SECONDS };
@@ -99,20 +90,70 @@ export class Params {
     return { fromMs: from, toMs };
   }
 
-  filters(): Filters {
+  /** Everything that calls can be filtered by. */
+  callFilter(): CallFilter {
+    const stream = this.one('stream');
+    if (stream !== undefined && stream !== 'true' && stream !== 'false') throw new BadParameter('stream', stream, 'true or false');
+    const ranges = RANGE_NAMES.flatMap((name) => {
+      const bounds = this.#bounds(name);
+      return bounds === undefined ? [] : [[name, bounds] as const];
+    });
+    return {
+      equal: this.#equal(),
+      ranges: Object.fromEntries(ranges),
+      tags: this.#values('tag').map(parseTag),
+      ...(stream !== undefined && { stream: stream === 'true' }),
+      text: this.text('q'),
+    };
+  }
+
+  order<Name extends string>(listing: Listing<Name | 'time'>): Order<Name | 'time'> {
+    const names = Object.keys(listing.keys) as (Name | 'time')[];
+    return { listing, sort: this.choice('sort', names, 'time'), direction: this.choice('order', DIRECTIONS, 'desc') };
+  }
+
+  /** Some words, '' when there are none. */
+  text(name: string): string {
+    const text = this.one(name)?.trim() ?? '';
+    if (text.length > FILTER_VALUE_CHARS_MAX) throw new BadParameter(name, text, `at most ${FILTER_VALUE_CHARS_MAX} characters`);
+    return text;
+  }
+
+  #equal(): Filters {
     const filters: Partial<Record<FilterName, readonly string[]>> = {};
     for (const name of FILTER_NAMES) {
-      const values = this.all(name);
+      const values = this.#values(name);
       if (values.length === 0) continue;
-      if (values.length > FILTER_VALUES_MAX) throw new BadParameter(name, `${values.length} values`, `at most ${FILTER_VALUES_MAX} values`);
-      for (const value of values) {
-        if (value.length > FILTER_VALUE_CHARS_MAX) throw new BadParameter(name, value, `at most ${FILTER_VALUE_CHARS_MAX} characters`);
-        if (name === 'outcome' && !(OUTCOMES as readonly string[]).includes(value))
-          throw new BadParameter(name, value, `one of ${OUTCOMES.join(', ')}`);
-      }
+      const strange = name === 'outcome' ? values.find((value) => !(OUTCOMES as readonly string[]).includes(value)) : undefined;
+      if (strange !== undefined) throw new BadParameter(name, strange, `one of ${OUTCOMES.join(', ')}`);
       filters[name] = values;
     }
     return filters;
+  }
+
+  #values(name: string): string[] {
+    const values = this.all(name);
+    if (values.length > FILTER_VALUES_MAX) throw new BadParameter(name, `${values.length} values`, `at most ${FILTER_VALUES_MAX} values`);
+    for (const value of values)
+      if (value.length > FILTER_VALUE_CHARS_MAX) throw new BadParameter(name, value, `at most ${FILTER_VALUE_CHARS_MAX} characters`);
+    return values;
+  }
+
+  #bounds(name: keyof typeof RANGES): Bounds | undefined {
+    const [min, max] = (['min', 'max'] as const).map((end) => {
+      const text = this.one(`${name}_${end}`);
+      if (text !== undefined && !DECIMAL.test(text))
+        throw new BadParameter(
+          `${name}_${end}`,
+          text,
+          `${RANGES[name].unit} as a plain number, at most nine digits on either side of the point`,
+        );
+      return text;
+    });
+    if (min !== undefined && max !== undefined && Number(max) < Number(min))
+      throw new BadParameter(`${name}_max`, max, `at least ${name}_min, ${min}`);
+    if (min === undefined && max === undefined) return undefined;
+    return { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
   }
 
   /** A misspelt parameter must not silently widen what is shown. */
@@ -137,31 +178,12 @@ function parseRange(text: string): number {
   return seconds;
 }
 
-/** Where the list goes on: the last call that was shown. */
-export interface Cursor {
-  /** `YYYY-MM-DD hh:mm:ss.ffffff`, UTC. */
-  readonly startedAt: string;
-  readonly id: string;
-}
-
-const STORED_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/;
-
-export function formatCursor(cursor: Cursor): string {
-  return Buffer.from(JSON.stringify([cursor.startedAt, cursor.id])).toString('base64url');
-}
-
-export function parseCursor(name: string, text: string): Cursor {
-  const accepted = "the value of `next` from the previous page's answer";
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-  } catch {
-    throw new BadParameter(name, text, accepted);
-  }
-  if (!Array.isArray(parsed) || parsed.length !== 2) throw new BadParameter(name, text, accepted);
-  const [startedAt, id]: unknown[] = parsed;
-  if (typeof startedAt !== 'string' || !STORED_TIME.test(startedAt) || typeof id !== 'string') throw new BadParameter(name, text, accepted);
-  return { startedAt, id };
+/** `name=value`, or `name` for any value. A tag's name is part of a header's, which has no equals sign. */
+function parseTag(text: string): TagFilter {
+  const at = text.indexOf('=');
+  const name = at === -1 ? text : text.slice(0, at);
+  if (name === '') throw new BadParameter('tag', text, 'name=value, or a name alone: env=production');
+  return at === -1 ? { name } : { name, value: text.slice(at + 1) };
 }
 
 /** `2026-01-31T12:00:00.123456Z` as ClickHouse stores it, or undefined. */

@@ -1,45 +1,28 @@
 /**
  * The questions the console asks of table `calls`, each one SELECT with bound parameters.
  * Takes a checked time range and filters, gives the API's answers. Knows SQL and nothing of HTTP.
- * A rollup for long ranges would be chosen here, in `source`, without anyone else noticing.
  */
-import { CALL_COLUMNS, OUTCOMES, type Outcome } from '../../contract/columns.ts';
-import type { CallRow, CapturedBodies } from '../../contract/record.ts';
+import { OUTCOMES, type Outcome } from '../../contract/columns.ts';
 import type {
-  CallAnswer,
-  CallSummary,
-  CallsAnswer,
   CostSplit,
   FacetName,
   FacetsAnswer,
   FacetValue,
   OverviewAnswer,
-  Period,
   ProjectSummary,
   SeriesAnswer,
   StatusAnswer,
   Summary,
   UnpricedModel,
 } from './api-types.ts';
-import { type Cursor, FILTERS, type FilterName, type Filters, formatCursor, MODEL_SQL, type TimeRange } from './params.ts';
+import { FILTERS, MODEL_SQL } from './filters.ts';
 import type { Read } from './read.ts';
-
-/** One question's scope: what to read, how, and until when anybody cares. */
-export interface Scope {
-  readonly read: Read;
-  readonly signal: AbortSignal;
-  readonly range: TimeRange;
-  readonly filters: Filters;
-}
+import { bucketSeconds, bucketTimes, CALLS, period, type Scope, source, sqlTime } from './source.ts';
 
 export const PROJECTS_MAX = 200;
 export const UNPRICED_MAX = 20;
 const FACET_VALUES_MAX = 200;
 const SPLIT_NAMES_MAX = 6;
-const BUCKETS_MAX = 100;
-const BUCKET_SECONDS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800];
-
-const CALLS = '{database:Identifier}.calls';
 
 /** Tokens are known, their price is not. */
 const UNPRICED_SQL = 'cost_usd IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)';
@@ -158,8 +141,7 @@ export async function readSeries(scope: Scope, split: CostSplit): Promise<Series
       scope.signal,
     ),
   ]);
-  const times: number[] = [];
-  for (let time = Math.floor(fromMs / 1000 / step) * step; time * 1000 < toMs; time += step) times.push(time);
+  const times = bucketTimes(scope.range, step);
   const byTime = new Map(rows.map((row) => [row.bucket, row]));
   const measures = times.map((time) => toSummary(byTime.get(time)));
   const column = <K extends keyof Summary>(key: K): Summary[K][] => measures.map((measure) => measure[key]);
@@ -204,51 +186,6 @@ function costColumns(
     .map(([name, buckets]) => ({ name, cost_usd: times.map((time) => buckets.get(time) ?? 0) }));
 }
 
-const LIST_SQL = `
-  id, project, provider, operation, request_model, response_model, stream, status, outcome, error_type, input_tokens, output_tokens,
-  cache_read_tokens, duration_ms, ttft_ms, user_id, session_id, usage_source, toString(started_at) AS stored_at, toFloat64(cost_usd) AS cost`;
-
-export async function readCalls(scope: Scope, limit: number, before: Cursor | undefined): Promise<CallsAnswer> {
-  const { sql, params } = source(scope);
-  const older = before ? "AND (started_at, id) < ({before_at:DateTime64(6, 'UTC')}, {before_id:String})" : '';
-  const rows = await scope.read<Omit<CallSummary, 'started_at' | 'cost_usd'> & { stored_at: string; cost: number | null }>(
-    `SELECT ${LIST_SQL} FROM ${sql} ${older} ORDER BY started_at DESC, id DESC LIMIT {limit:UInt32}`,
-    { ...params, limit: limit + 1, ...(before && { before_at: before.startedAt, before_id: before.id }) },
-    scope.signal,
-  );
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    ...period(scope.range),
-    calls: shown.map(({ stored_at, cost, ...call }) => ({ ...call, started_at: isoTime(stored_at), cost_usd: cost })),
-    next: rows.length > limit && last ? formatCursor({ startedAt: last.stored_at, id: last.id }) : null,
-  };
-}
-
-/** One call by its id. Ids are the callers' own and may repeat: `startedAt` picks one, else it is the latest. */
-export async function readCall(
-  read: Read,
-  signal: AbortSignal,
-  id: string,
-  startedAt: string | undefined,
-): Promise<CallAnswer | undefined> {
-  const columns = CALL_COLUMNS.map((column) => column.name).join(', ');
-  const [call] = await read<CallRow>(
-    `SELECT ${columns} FROM ${CALLS} WHERE id = {id:String} ${startedAt ? "AND started_at = {at:DateTime64(6, 'UTC')} AND toStartOfHour(started_at) = toStartOfHour({at:DateTime64(6, 'UTC')})" : ''}
-     ORDER BY calls.started_at DESC LIMIT 1`,
-    { id, ...(startedAt && { at: startedAt }) },
-    signal,
-  );
-  if (!call) return undefined;
-  const [bodies] = await read<CapturedBodies>(
-    `SELECT capture, request, response FROM {database:Identifier}.bodies
-     WHERE id = {id:String} AND project = {project:String} AND started_at = {at:DateTime64(6, 'UTC')} LIMIT 1`,
-    { id, project: call.project, at: call.started_at },
-    signal,
-  );
-  return { call, bodies: bodies ?? null };
-}
-
 const FACETS: Readonly<Record<FacetName, string>> = {
   project: 'toString(project)',
   provider: 'toString(provider)',
@@ -291,38 +228,4 @@ export async function readHistory(read: Read, signal: AbortSignal): Promise<Pick
   );
   const range = YOUNG_RANGES.find(([max]) => (young?.age ?? 0) <= max)?.[1] ?? USUAL_RANGE;
   return { has_calls: (young?.calls ?? 0) > 0, default_range: range };
-}
-
-/** FROM and WHERE of a scope; more conditions may be appended with AND. */
-function source(scope: Pick<Scope, 'range' | 'filters'>): { sql: string; params: Record<string, unknown> } {
-  const params: Record<string, unknown> = { from: sqlTime(scope.range.fromMs), to: sqlTime(scope.range.toMs) };
-  const conditions = [
-    "started_at >= {from:DateTime64(6, 'UTC')}",
-    "started_at < {to:DateTime64(6, 'UTC')}",
-    // The sorting key names the hour before the moment: without it, a range over all projects skips whole months only.
-    "toStartOfHour(started_at) >= toStartOfHour({from:DateTime64(6, 'UTC')})",
-    "toStartOfHour(started_at) <= toStartOfHour({to:DateTime64(6, 'UTC')})",
-  ];
-  for (const [name, values] of Object.entries(scope.filters) as [FilterName, readonly string[]][]) {
-    params[`filter_${name}`] = values;
-    conditions.push(`${FILTERS[name]} IN {filter_${name}:Array(String)}`);
-  }
-  return { sql: `${CALLS} WHERE ${conditions.join(' AND ')}`, params };
-}
-
-function bucketSeconds(rangeSeconds: number): number {
-  return BUCKET_SECONDS.find((step) => rangeSeconds / step <= BUCKETS_MAX) ?? 604_800;
-}
-
-function period(range: TimeRange): Period {
-  return { from: new Date(range.fromMs).toISOString(), to: new Date(range.toMs).toISOString() };
-}
-
-/** Milliseconds since 1970 as ClickHouse reads a DateTime64(6). */
-function sqlTime(ms: number): string {
-  return `${new Date(Math.max(ms, 0)).toISOString().slice(0, -1).replace('T', ' ')}000`;
-}
-
-function isoTime(stored: string): string {
-  return `${stored.replace(' ', 'T')}Z`;
 }

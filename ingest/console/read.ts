@@ -10,7 +10,18 @@ import type { Column } from './board-types.ts';
 /** Makes a reader that sees one database. */
 export type Read = <Row>(sql: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Row[]>;
 
+/** The same for many rows: lines of JSON as ClickHouse writes them, in pieces, with 64-bit numbers and decimals whole. */
+export type ReadLines = (
+  sql: string,
+  params: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+  format: 'JSONEachRow' | 'JSONCompactEachRow',
+) => AsyncIterable<readonly string[]>;
+
 const QUERY_SECONDS_MAX = 15;
+/** ClickHouse counts the time in which a slow reader keeps it waiting. */
+const LINES_SECONDS_MAX = 120;
+const LINES_MAX = 100_000;
 const ROWS_READ_MAX = 1_000_000_000;
 
 /**
@@ -97,6 +108,37 @@ async function explained<T>(database: string, signal: AbortSignal, ask: () => Pr
     signal.throwIfAborted();
     throw explain(error, database);
   }
+}
+
+export function createReadLines(client: ClickHouseClient, database: string): ReadLines {
+  return async function* readLines(sql, params, signal, format) {
+    try {
+      const result = await client.query({
+        query: sql,
+        query_params: { ...params, database },
+        format,
+        clickhouse_settings: {
+          ...LIMITS,
+          prefer_column_name_to_alias: 1,
+          max_execution_time: LINES_SECONDS_MAX,
+          max_result_rows: String(LINES_MAX),
+          date_time_output_format: 'iso',
+          // CSV is read back from these lines, and a double would round; JSON goes out as it comes.
+          output_format_json_quote_decimals: format === 'JSONEachRow' ? 0 : 1,
+          output_format_json_quote_64bit_integers: format === 'JSONEachRow' ? 0 : 1,
+        },
+        abort_signal: signal,
+      });
+      // The client heeds the signal until the headers are there; what comes after them is cut off here.
+      signal.addEventListener('abort', () => result.close(), { once: true });
+      if (signal.aborted) result.close();
+      for await (const rows of result.stream()) yield rows.map((row) => row.text);
+      signal.throwIfAborted();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explain(error, database);
+    }
+  };
 }
 
 type Explanation = readonly [status: number, code: ErrorAnswer['error']['code'], message: string];

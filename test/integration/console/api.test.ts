@@ -209,12 +209,12 @@ describe('the series', () => {
 describe('the list of calls', () => {
   test('goes through a period page by page, newest first, with no call left out or shown twice', async () => {
     const seen: string[] = [];
-    let before = '';
+    let cursor = '';
     for (;;) {
-      const page = await get<CallsAnswer>(`/api/calls?${PERIOD}&limit=433${before}`);
+      const page = await get<CallsAnswer>(`/api/calls?${PERIOD}&limit=433${cursor}`);
       seen.push(...page.calls.map((call) => `${call.started_at} ${call.id}`));
       if (page.next === null) break;
-      before = `&before=${page.next}`;
+      cursor = `&cursor=${page.next}`;
     }
     const expected = ROWS.map((row) => `${row.started_at.replace(' ', 'T')}Z ${row.id}`)
       .sort()
@@ -231,7 +231,7 @@ describe('the list of calls', () => {
     let next: string | null = '';
     while (next !== null) {
       const page: CallsAnswer = await get(
-        `/api/calls?from=${day(10)}T00:00:00Z&to=${day(9)}T00:00:00Z&limit=10${next === '' ? '' : `&before=${next}`}`,
+        `/api/calls?from=${day(10)}T00:00:00Z&to=${day(9)}T00:00:00Z&limit=10${next === '' ? '' : `&cursor=${next}`}`,
       );
       seen.push(...page.calls.map((call) => call.id));
       next = page.next;
@@ -333,8 +333,26 @@ describe('parameters', () => {
     ['limit=0', 'limit', 'from 1 to 500'],
     ['limit=501', 'limit', 'from 1 to 500'],
     ['limit=ten', 'limit', 'from 1 to 500'],
-    ['before=x', 'before', 'next'],
-    [`before=${Buffer.from('["2026-01-01",1]').toString('base64url')}`, 'before', 'next'],
+    ['cursor=x', 'cursor', 'next'],
+    [`cursor=${Buffer.from('["time","desc",null,"2026-01-01","a"]').toString('base64url')}`, 'cursor', 'next'],
+    [
+      `sort=cost&cursor=${Buffer.from('["cost","desc","1); DROP","2026-01-01 00:00:00.000000","a"]').toString('base64url')}`,
+      'cursor',
+      'next',
+    ],
+    [
+      `sort=cost&cursor=${Buffer.from('["time","desc",null,"2026-01-01 00:00:00.000000","a"]').toString('base64url')}`,
+      'cursor',
+      'same sort',
+    ],
+    ['sort=price', 'sort', 'duration'],
+    ['order=down', 'order', 'asc'],
+    ['cost_min=-1', 'cost_min', 'US dollars'],
+    ['cost_min=2&cost_max=1', 'cost_max', 'at least cost_min'],
+    ['duration_max=1e9', 'duration_max', 'milliseconds'],
+    ['stream=yes', 'stream', 'true or false'],
+    ['tag==x', 'tag', 'env=production'],
+    [`q=${'x'.repeat(513)}`, 'q', '512'],
     [`user=${'x'.repeat(513)}`, 'user', '512'],
     [Array.from({ length: 51 }, (_, index) => `model=m${index}`).join('&'), 'model', 'at most 50'],
     ['projet=a', 'projet', 'project'],

@@ -1,0 +1,22 @@
+/** The catalogue's key → how a person says it. What is not here is shown as it is. */
+export const UNITS: Readonly<Record<string, string>> = {
+  input_mtok: 'input',
+  output_mtok: 'output',
+  cache_read_mtok: 'cache read',
+  cache_write_mtok: 'cache write (5 minutes)',
+  cache_write_1h_mtok: 'cache write (1 hour)',
+  input_audio_mtok: 'audio in',
+  output_audio_mtok: 'audio out',
+  cache_audio_read_mtok: 'audio in, cached',
+  input_image_mtok: 'image in',
+  cache_image_read_mtok: 'image in, cached',
+  output_image_mtok: 'image out',
+  input_video_mtok: 'video in',
+  output_reasoning_mtok: 'reasoning',
+  output_citation_mtok: 'citations',
+  requests_kcount: 'requests, per 1,000',
+  web_searches_kcount: 'web searches, per 1,000',
+  input_audio_hours: 'audio in, seconds',
+  request: 'request',
+  storage_searches_kcount: 'file searches, per 1,000 (not counted in calls)',
+};
