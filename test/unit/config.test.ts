@@ -125,3 +125,20 @@ test('an override keeps what it does not name; what belonged to the old base URL
 test('durations are hours or days', () => {
   expect([durationSeconds('12h'), durationSeconds('90d')]).toEqual([43_200, 7_776_000]);
 });
+
+test.each(['https://apm.example/trace/{trace_id}', 'http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}'])(
+  'console.traceUrl may be %s',
+  (traceUrl) => {
+    expect(load(`console: { traceUrl: "${traceUrl}" }`).console.traceUrl).toBe(traceUrl);
+  },
+);
+
+test.each(['https://apm.example/traces', 'javascript:alert("{trace_id}")', 'https://apm.example/{trace}/{trace_id}', 'apm/{trace_id}'])(
+  'console.traceUrl may not be %s',
+  (traceUrl) => {
+    expect(faults(`console: { traceUrl: '${traceUrl}' }`)).toContainEqual({
+      at: 'console.traceUrl',
+      problem: expect.stringContaining('{trace_id} in it'),
+    });
+  },
+);

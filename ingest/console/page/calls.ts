@@ -45,7 +45,7 @@ export function CallsView({ state, change, facets }: ViewProps): VNode {
     setLoading(true);
     setFailed(false);
     const { from, to } = newest.data;
-    const path = `api/calls?${apiQuery({ ...state, from, to }, FILTER_NAMES, { before: next })}`;
+    const path = `api/calls?${apiQuery({ ...state, from, to }, FILTER_NAMES, { cursor: next })}`;
     try {
       const page = await load<CallsAnswer>(path, new AbortController().signal);
       if (current.current === query) setOlder({ calls: [...(older?.calls ?? []), ...page.calls], next: page.next });
