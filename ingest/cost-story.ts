@@ -3,28 +3,9 @@
  * prices in use now; gives the story that they make, and whether it ends in the cost that the row has. Changes nothing.
  */
 import type { CallRow } from '../contract/record.ts';
-import type { Charge } from './cost.ts';
-import { type Cost, type CostNotes, type CostPart, hasUsage, type Pricer } from './price.ts';
+import type { CostStory } from './cost-types.ts';
+import { type CostNotes, hasUsage, type Pricer } from './price.ts';
 import { UNITS } from './price-units.ts';
-
-export interface CostStory {
-  /** What the prices in use now make of the call. A cost that the provider named is the provider's: no price was used. */
-  readonly source: Cost['cost_source'];
-  readonly cost_usd: string | null;
-  readonly version: string;
-  readonly parts: readonly (Omit<CostPart, 'charges'> & { readonly charges: readonly ChargeLine[] })[];
-  /** The user's entry in the settings that the call falls under. */
-  readonly override: string | null;
-  readonly multiplier: number | null;
-  /** What made the parts' factors other than 1. */
-  readonly conditions: string;
-  /** Whether the row's cost is this one; prices may have changed since. */
-  readonly agrees: boolean;
-  /** Why there is no price; '' when there is one. */
-  readonly reason: string;
-}
-
-type ChargeLine = Charge & { readonly label: string };
 
 export function tellCost(pricer: Pricer, row: CallRow): CostStory {
   const notes: CostNotes = { parts: [] };

@@ -5,6 +5,7 @@
  */
 import type { ModelPrice } from '@pydantic/genai-prices';
 import type { ProxyColumns } from '../contract/record.ts';
+import type { Charge } from './cost-types.ts';
 import type { ProviderRules } from './price-rules.ts';
 
 export type TokenCounts = Pick<
@@ -39,14 +40,6 @@ const UNCOUNTED_INPUT = ['input_tool_mtok'] as const;
 
 export type CostRules = Pick<ProviderRules, 'audioPricedApart'>;
 
-/** One line of what is charged: so much of `what` (the catalogue's key) at a price for `per` of them. */
-export interface Charge {
-  readonly what: string;
-  readonly count: number;
-  readonly price_usd: number;
-  readonly per: number;
-  readonly usd: number;
-}
 /** Is told each line of a sum, for people who ask how it comes about. */
 export type Note = (charge: Charge) => void;
 

@@ -9,7 +9,8 @@ import type { PriceOverride } from '../contract/price-settings.ts';
 import type { CallRecord, IngestColumns } from '../contract/record.ts';
 import { type Billed, type BilledPart, billedOf, type PricedColumns } from './billed.ts';
 import { Catalogue, type CatalogueEntry, pricesAt } from './catalogue.ts';
-import { type Charge, tokenCostUsd } from './cost.ts';
+import { tokenCostUsd } from './cost.ts';
+import type { Charge, CostPart } from './cost-types.ts';
 import { compileOverrides, type Overrides, overrideCostUsd } from './overrides.ts';
 import {
   bedrockModel,
@@ -42,16 +43,6 @@ export interface CostNotes {
   override?: string;
   multiplier?: number;
   readonly parts: CostPart[];
-}
-
-/** A model's share of a call; most calls have one. */
-export interface CostPart {
-  /** The list's entry, `openai: gpt-5-mini`. */
-  readonly entry: string;
-  readonly version: string;
-  readonly charges: Charge[];
-  /** What service tier, speed and place make of the sum of the charges. */
-  factor: number;
 }
 
 export interface PricerOptions {

@@ -5,7 +5,7 @@
  */
 import type { Outcome } from '../../contract/columns.ts';
 import type { CallRow, CapturedBodies } from '../../contract/record.ts';
-import type { CostStory } from '../cost-story.ts';
+import type { CostStory } from '../cost-types.ts';
 
 /** Sums over some calls. */
 export interface Summary {
