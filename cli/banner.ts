@@ -2,7 +2,9 @@
  * What `glassway up` says when it is ready: where to point an SDK, where to look, where the data lies,
  * what is not configured. Text only; the caller prints it.
  */
+import { keysRequired } from '../contract/auth-settings.ts';
 import type { Settings } from '../contract/config.ts';
+import { isLoopback } from '../contract/listen.ts';
 
 export interface BannerFacts {
   readonly version: string;
@@ -13,6 +15,8 @@ export interface BannerFacts {
   readonly upstreamNames: readonly string[];
   /** Of the server in use; embedded or the configured one. */
   readonly clickhouse: { readonly url: string; readonly embedded: boolean; readonly reachable: boolean };
+  /** Keys that are good now. */
+  readonly keyCounts: { readonly calls: number; readonly console: number };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -57,7 +61,7 @@ export function banner(facts: BannerFacts): string {
 }
 
 /** What is not configured, and what should be known. */
-function notes({ settings, configFile, clickhouse, env }: BannerFacts): string[] {
+function notes({ settings, configFile, clickhouse, env, keyCounts }: BannerFacts): string[] {
   const list: string[] = [];
   list.push(
     configFile === undefined ? 'No configuration file: defaults apply (glassway.yaml, or --config FILE).' : `Configuration: ${configFile}`,
@@ -72,13 +76,21 @@ function notes({ settings, configFile, clickhouse, env }: BannerFacts): string[]
   if (!clickhouse.reachable) list.push('ClickHouse does not answer yet: calls work, their records wait.');
   if (env['OTEL_EXPORTER_OTLP_ENDPOINT'] !== undefined)
     list.push('OTEL_EXPORTER_OTLP_ENDPOINT is set, but this release does not export traces.');
-  if (!isLoopback(settings.listen.host))
-    list.push(`Warning: listening on ${settings.listen.host} without authentication: whoever reaches it may use it and read the console.`);
+  list.push(...accessNotes(settings, keyCounts));
   return list;
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+/** Who may come in, where that is not simply this machine. */
+function accessNotes(settings: Settings, { calls, console }: BannerFacts['keyCounts']): string[] {
+  const { host } = settings.listen;
+  if (keysRequired(settings)) {
+    const list = ['Keys are asked for: x-glassway-key on each call, a console key to sign in.'];
+    if (calls === 0) list.push('No key for calls yet:  glassway keys create --project <name>   (holds at once, no restart)');
+    if (console === 0) list.push('No key for the console yet:  glassway keys create --for console');
+    return list;
+  }
+  if (isLoopback(host)) return [];
+  return [`Warning: auth is none and ${host} is not loopback: whoever reaches it may send calls and read everything.`];
 }
 
 function wrap(words: readonly string[], width: number): string[] {

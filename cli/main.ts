@@ -7,10 +7,12 @@ import './node-version.ts';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { keysFile } from '../contract/auth-settings.ts';
 import { ConfigError, DEFAULT_CONFIG_FILE, loadSettings, type Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
+import type { CreateKeyArguments } from './keys.ts';
 import type { RepriceArguments } from './reprice.ts';
 import { VERSION } from './version.ts';
 
@@ -54,9 +56,11 @@ const program = new Command('glassway')
   .showHelpAfterError('(run with --help for the options)');
 
 function command(name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
+  return withCommonOptions(program.command(name).description(description));
+}
+
+function withCommonOptions(command: Command): Command {
+  return command
     .addOption(new Option('--config <file>', 'configuration file (default: glassway.yaml if present)').env('GLASSWAY_CONFIG'))
     .addOption(new Option('--data <dir>', 'data folder').env('GLASSWAY_DATA').default('.glassway'));
 }
@@ -155,6 +159,32 @@ command('reprice', "compute stored calls' costs anew with today's prices; shows 
       input: process.stdin,
       out: process.stdout,
     });
+  });
+
+const keys = program.command('keys').description('make, list and revoke the keys by which callers, readers and Prometheus are known');
+const keysCommand = (name: string, description: string): Command => withCommonOptions(keys.command(name).description(description));
+const keysPath = async (options: CommonOptions): Promise<string> => keysFile(await settingsOf(options), resolve(options.data));
+
+keysCommand('create', 'make a key and show it, once')
+  .option('--project <name>', 'whose calls it is for')
+  .option('--for <use>', 'calls; console: whoever signs in, reads everything; metrics: /metrics only', 'calls')
+  .option('--name <text>', 'who has it, for the list')
+  .option('--expires <when>', '90d, 12h or a date; default: never')
+  .action(async (options: CommonOptions & CreateKeyArguments) => {
+    const { createKeyIn } = await import('./keys.ts');
+    process.stdout.write(createKeyIn(await keysPath(options), options, new Date()));
+  });
+
+keysCommand('list', 'show all keys, without the keys themselves').action(async (options: CommonOptions) => {
+  const { listKeysIn } = await import('./keys.ts');
+  process.stdout.write(listKeysIn(await keysPath(options), new Date()));
+});
+
+keysCommand('revoke', 'from now on this key opens nothing')
+  .argument('<id>', 'its id, or the key itself')
+  .action(async (id: string, options: CommonOptions) => {
+    const { revokeKeyIn } = await import('./keys.ts');
+    process.stdout.write(revokeKeyIn(await keysPath(options), id, new Date()));
   });
 
 try {

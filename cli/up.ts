@@ -5,7 +5,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { keysFile } from '../contract/auth-settings.ts';
 import type { Settings } from '../contract/config.ts';
+import { openKeyRing } from '../contract/key-ring.ts';
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { startEmbeddedClickHouse } from '../ingest/clickhouse/embedded.ts';
@@ -72,6 +74,7 @@ export async function up(options: UpOptions): Promise<void> {
           startup_ms: performance.now() - started_ms,
           upstreamNames: [...upstreamTable(settings).keys()],
           clickhouse: { url: clickhouse.url, embedded: clickhouse.embedded, reachable },
+          keyCounts: countKeys(settings, options.dataDir),
           env: process.env,
         }),
       );
@@ -112,6 +115,12 @@ async function openClickHouse(settings: Settings, dataDir: string): Promise<Clic
     GLASSWAY_CLICKHOUSE_READ_USERNAME: server.reader.username,
   };
   return { url: server.url, embedded: true, env, stop: () => server.stop() };
+}
+
+function countKeys(settings: Settings, dataDir: string): { calls: number; console: number } {
+  const keys = openKeyRing(keysFile(settings, dataDir), createLog('up'));
+  keys.close();
+  return { calls: keys.count('calls'), console: keys.count('console') };
 }
 
 function makeDataDir(dataDir: string): void {

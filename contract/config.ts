@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { Access, Auth, ProviderKey } from './auth-settings.ts';
 import { CAPTURE_MODES } from './columns.ts';
 import { ConsoleSettings } from './console-settings.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
@@ -28,6 +29,13 @@ const Upstream = z.strictObject({
   baseUrl: httpUrl.optional(),
   dialect: z.string().optional(),
   provider: z.string().optional(),
+  /** The provider's key, where Glassway holds it: put in place of the caller's for calls that show a project key. */
+  apiKey: ProviderKey.optional(),
+  /** The header it goes into; missing: the one of the upstream's wire format. */
+  apiKeyHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'a header name')
+    .optional(),
 });
 
 const Project = z.strictObject({
@@ -58,6 +66,8 @@ const Schema = z.strictObject({
   projects: z.record(z.string().min(1).max(128), Project).default({}),
   retention: z.strictObject({ calls: duration('90d'), bodies: duration('7d') }).prefault({}),
   redact: Redact,
+  auth: Auth,
+  access: Access,
   prices: PriceOverrides,
   priceCatalogue: PriceCatalogue,
   console: ConsoleSettings,
@@ -301,7 +311,13 @@ function describeIssue(issue: z.core.$ZodIssue, raw: unknown): ConfigFault[] {
     (inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined),
     raw,
   );
-  return [{ at, problem: `${JSON.stringify(value) ?? 'missing'} is not accepted: ${issue.message}` }];
+  // A secret that is not valid is still one.
+  const shown = isSecret(issue.path) ? 'its value' : (JSON.stringify(value) ?? 'missing');
+  return [{ at, problem: `${shown} is not accepted: ${issue.message}` }];
+}
+
+function isSecret(path: readonly PropertyKey[]): boolean {
+  return path.some((key) => /(?:secret|password|apiKey)$/i.test(String(key)));
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,5 +1,5 @@
 /**
- * The proxy's way of a call, top to bottom: identify → route → tap → forward. An Express application on a
+ * The proxy's way of a call, top to bottom: admit → route → identify → tap → forward. An Express application on a
  * plain Node server; upgrades and malformed HTTP come in by the server's own events.
  * Gives the server, not yet listening. A call meets nothing here that waits, but the provider.
  */
@@ -8,11 +8,14 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import express from 'express';
 import { Agent } from 'undici';
+import { keysRequired } from '../contract/auth-settings.ts';
 import type { CaptureMode } from '../contract/columns.ts';
 import type { Settings } from '../contract/config.ts';
 import { GatewayError } from '../contract/errors.ts';
+import { type KeyRing, NO_KEYS } from '../contract/key-ring.ts';
 import type { Log } from '../contract/log.ts';
 import { redactSettingsOf } from '../contract/privacy-settings.ts';
+import { createAdmit, credentialFor } from './admit.ts';
 import { effectiveCapture } from './capture.ts';
 import type { UpstreamTable } from './config.ts';
 import { createEstimator, type Estimator } from './estimate/estimator.ts';
@@ -21,11 +24,12 @@ import { forward, internalError } from './forward.ts';
 import { createIdentify } from './identify.ts';
 import type { FinishedRecord, Journal } from './journal.ts';
 import type { ProxyMetrics } from './metrics.ts';
+import type { ProviderKeys } from './provider-keys.ts';
 import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
 import { createRedactor, type Redactor } from './redact.ts';
 import { dialectOfPath, rawErrorResponse, sendError } from './respond.ts';
-import { createRouter } from './route.ts';
+import { createRouter, withoutQueryKey } from './route.ts';
 import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
@@ -43,6 +47,9 @@ export interface ProxyAppOptions {
   readonly journal: Journal;
   readonly metrics: ProxyMetrics;
   readonly log: Log;
+  /** Missing: there are none. */
+  readonly keys?: KeyRing;
+  readonly providerKeys?: ProviderKeys;
 }
 
 export interface ProxyApp {
@@ -67,6 +74,14 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   });
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream);
+  const providerKeys = options.providerKeys ?? new Map();
+  const admit = createAdmit({
+    keysRequired: keysRequired(settings),
+    keys: options.keys ?? NO_KEYS,
+    host: settings.listen.host,
+    hosts: settings.access.hosts,
+    origins: settings.access.origins,
+  });
   const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
   const redactor = createRedactor({ onResult: (result) => metrics.redactions.inc({ result }) });
   const taps = createTapFactory(options, estimator, redactor);
@@ -78,15 +93,19 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     let requestId = '';
     let tap: CallTap | undefined;
     try {
-      const routed = route(req.url ?? '', req.rawHeaders);
-      dialect = routed.upstream.dialect;
-      const identity = identify(req.rawHeaders, routed.query);
+      const caller = admit(req.headers, req.url ?? '');
+      const found = route(req.url ?? '', req.rawHeaders);
+      dialect = found.upstream.dialect;
+      const credential = credentialFor(caller, found.upstream, providerKeys);
+      const identity = identify(req.rawHeaders, found.query, caller.project);
+      const routed = credential ? withoutQueryKey(found) : found;
       requestId = identity.request_id;
       tap = taps.open(identity, routed, req);
       metrics.callsInFlight.inc();
       res.on('close', () => metrics.callsInFlight.dec());
       forward(req, res, routed, requestId, tap, {
         dispatcher,
+        credential,
         requestBufferBytes: settings.limits.requestBufferBytes,
         askUsage: tap.usageOnRequest && injects(identity.project),
         finish_ms: projectOf(settings, identity.project)?.onClientAbort === 'finish' ? settings.timeouts.finishMs : 0,
@@ -117,7 +136,10 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     },
     app,
   );
-  server.on('upgrade', createUpgradeHandler({ identify, route, openTap: taps.open, log, upstreams: options.upstreams, realtime: taps }));
+  server.on(
+    'upgrade',
+    createUpgradeHandler({ identify, route, admit, providerKeys, openTap: taps.open, log, upstreams: options.upstreams, realtime: taps }),
+  );
   server.on('clientError', answerMalformed);
   // Node counts a connection among its own no longer once it is upgraded.
   const upgraded = new Set<Duplex>();

@@ -49,6 +49,7 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
         baseUrl: baseUrl.replace(/\/+$/, ''),
         provider,
         ...(exceptions && { exceptions }),
+        ...keyHeaderOf(entry.apiKeyHeader ?? builtIn?.keyHeader),
         ...(builtIn?.saysUsage && { saysUsage: true }),
       });
     }
@@ -82,6 +83,10 @@ function baseUrlFaults(at: string, baseUrl: string): ConfigFault[] {
     if (url.username !== '' || url.password !== '') faults.push({ at, problem: 'has credentials; the caller sends its own' });
   }
   return faults;
+}
+
+function keyHeaderOf(name: string | undefined): { keyHeader?: string } {
+  return name === undefined ? {} : { keyHeader: name.toLowerCase() };
 }
 
 /** Names come from the user's file: `constructor` is none. */

@@ -9,6 +9,7 @@ import { GatewayError } from '../contract/errors.ts';
 import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import { askForUsage, mayAsk, withLength } from './inject/ask-usage.ts';
 import { createStripping, type Stripping } from './inject/recode.ts';
+import type { CredentialHeader } from './provider-keys.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
 import type { CallTap } from './tap.ts';
@@ -16,6 +17,8 @@ import { describeUpstreamError } from './upstream-errors.ts';
 
 export interface ForwardOptions {
   readonly dispatcher: Dispatcher;
+  /** The provider's key, where Glassway holds it. */
+  readonly credential: CredentialHeader | undefined;
   /** Request bodies with a Content-Length up to this are sent in one piece. */
   readonly requestBufferBytes: number;
   /** Ask for a stream's usage where the caller does not, and keep it from the caller. */
@@ -112,7 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
     if (this.#clientGone) return;
     if (body === null) this.#tap.requestEnd();
-    const passed = requestHeaders(this.#req.rawHeaders);
+    const passed = requestHeaders(this.#req.rawHeaders, this.#options.credential);
     const headers = this.#usageAsked && Buffer.isBuffer(body) ? withLength(passed, body.length) : passed;
     // undici takes any async iterable (its types name Readable only)
     const options = {

@@ -25,16 +25,22 @@ const REQUEST_ONLY: ReadonlySet<string> = new Set([
 /** Glassway's own headers start with this and never reach a provider. */
 export const OWN_PREFIX = 'x-glassway-';
 
-/** The request headers for the provider. */
-export function requestHeaders(raw: readonly string[]): string[] {
+/** Headers that may hold the caller's credential, in the order in which providers look at them. */
+export const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
+const CREDENTIALS: ReadonlySet<string> = new Set(CREDENTIAL_HEADERS);
+
+/** The request headers for the provider; with a `credential` of ours none of the caller's own. */
+export function requestHeaders(raw: readonly string[], credential?: { readonly name: string; readonly value: string }): string[] {
   const named = connectionOptions(raw);
   const out: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
     if (HOP_BY_HOP_HEADERS.has(lower) || REQUEST_ONLY.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
+    if (credential !== undefined && (CREDENTIALS.has(lower) || lower === credential.name)) continue;
     out.push(name, raw[i + 1] as string);
   }
+  if (credential !== undefined) out.push(credential.name, credential.value);
   return out;
 }
 

@@ -7,7 +7,7 @@ import { createHmac, randomFillSync } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
 import { GatewayError } from '../contract/errors.ts';
-import { OWN_PREFIX } from './headers.ts';
+import { CREDENTIAL_HEADERS, OWN_PREFIX } from './headers.ts';
 
 export interface Identity {
   readonly request_id: string;
@@ -33,27 +33,26 @@ const TAG_PREFIX = `${OWN_PREFIX}tag-`;
 type Field = 'project' | 'user' | 'session' | 'request_id' | 'capture' | 'tags' | 'metadata';
 
 /** Glassway's headers first; below them rivals' headers that mean the same, so that a migration is a changed base URL. */
-const HEADER_FIELDS: Readonly<Record<string, Field>> = {
-  'x-glassway-project': 'project',
-  'x-glassway-user': 'user',
-  'x-glassway-session': 'session',
-  'x-glassway-request-id': 'request_id',
-  'x-glassway-capture': 'capture',
-  // https://docs.helicone.ai/helicone-headers/header-directory
-  'helicone-user-id': 'user',
-  'helicone-session-id': 'session',
-  // https://portkey.ai/docs/product/observability/metadata
-  'x-portkey-metadata': 'metadata',
-  // https://docs.litellm.ai/docs/proxy/request_headers
-  'x-litellm-end-user-id': 'user',
-  'x-litellm-tags': 'tags',
-  // https://developers.cloudflare.com/ai-gateway/observability/custom-metadata/
-  'cf-aig-metadata': 'metadata',
-};
+const HEADER_FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>(
+  Object.entries({
+    'x-glassway-project': 'project',
+    'x-glassway-user': 'user',
+    'x-glassway-session': 'session',
+    'x-glassway-request-id': 'request_id',
+    'x-glassway-capture': 'capture',
+    // https://docs.helicone.ai/helicone-headers/header-directory
+    'helicone-user-id': 'user',
+    'helicone-session-id': 'session',
+    // https://portkey.ai/docs/product/observability/metadata
+    'x-portkey-metadata': 'metadata',
+    // https://docs.litellm.ai/docs/proxy/request_headers
+    'x-litellm-end-user-id': 'user',
+    'x-litellm-tags': 'tags',
+    // https://developers.cloudflare.com/ai-gateway/observability/custom-metadata/
+    'cf-aig-metadata': 'metadata',
+  } as const),
+);
 const RIVAL_TAG_PREFIX = 'helicone-property-';
-
-/** Headers that may hold the caller's credential, in the order in which providers look at them. */
-const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
 
 interface Collected {
   project: string;
@@ -64,7 +63,8 @@ interface Collected {
   tags: Record<string, string>;
 }
 
-export type Identify = (raw: readonly string[], query: string) => Identity;
+/** `keyProject`: the project of the key that the call showed, which no tag may gainsay. */
+export type Identify = (raw: readonly string[], query: string, keyProject?: string) => Identity;
 
 /**
  * Makes the identifying function of one proxy.
@@ -72,7 +72,7 @@ export type Identify = (raw: readonly string[], query: string) => Identity;
  */
 export function createIdentify(fingerprintKey: Uint8Array): Identify {
   const fingerprint = createFingerprint(fingerprintKey);
-  return (raw, query) => {
+  return (raw, query, keyProject) => {
     const found: Collected = { project: '', user: '', session: '', request_id: '', capture: '', tags: {} };
     const plain = new Map<string, string>();
     for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -80,10 +80,12 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
       const value = raw[i + 1] as string;
       if (!collect(name, value, found) && !plain.has(name)) plain.set(name, value);
     }
+    if (keyProject !== undefined && found.project !== '' && found.project !== keyProject)
+      throw new GatewayError('project_forbidden', `The tag is ${JSON.stringify(found.project)}; leave it out, or send that project's key.`);
     const trace = parseTraceparent(plain.get('traceparent') ?? '');
     return {
       request_id: found.request_id === '' ? uuidv7() : found.request_id,
-      project: found.project === '' ? 'default' : found.project,
+      project: found.project === '' ? (keyProject ?? 'default') : found.project,
       user_id: found.user,
       session_id: found.session,
       tags: found.tags,
@@ -99,7 +101,7 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
 
 /** Puts one header where it belongs; false when it is none of ours. The first value of a repeated header counts. */
 function collect(name: string, value: string, found: Collected): boolean {
-  const field = HEADER_FIELDS[name];
+  const field = HEADER_FIELDS.get(name);
   if (field === undefined) {
     if (name.startsWith(TAG_PREFIX)) addTag(found, name.slice(TAG_PREFIX.length), checked(name, value, VALUE_CHARS_MAX, 'invalid_header'));
     else if (name.startsWith(RIVAL_TAG_PREFIX))

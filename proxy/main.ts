@@ -7,7 +7,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { keysFile } from '../contract/auth-settings.ts';
 import type { Settings } from '../contract/config.ts';
+import { openKeyRing } from '../contract/key-ring.ts';
 import { listen, StartError } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { createAdminApp } from './admin.ts';
@@ -17,6 +19,7 @@ import { createDrain } from './drain.ts';
 import { startAdoption } from './journal/adopt.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
+import { readProviderKeys } from './provider-keys.ts';
 import { type Shipper, startShipper } from './ship.ts';
 
 export interface RunningProxy {
@@ -31,6 +34,9 @@ const FLUSH_MS = 10_000;
 /** @throws StartError when a port or the data folder cannot be had */
 export async function startProxy(settings: Settings, options: { dataDir: string; version: string; log: Log }): Promise<RunningProxy> {
   const { log } = options;
+  const upstreams = upstreamTable(settings);
+  const providerKeys = readProviderKeys(settings, upstreams, process.env);
+  const keys = openKeyRing(keysFile(settings, options.dataDir), log);
   const id = proxyId();
   const root = settings.journal.dir ?? join(options.dataDir, 'journal');
   const journal = openJournal({
@@ -49,9 +55,8 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   };
   journal.onLoss(lose);
   journal.onFault((code) => metrics.journalFaults.inc({ code }));
-  const upstreams = upstreamTable(settings);
   const fingerprintKey = readFingerprintKey(options.dataDir);
-  const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log });
+  const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log, keys, providerKeys });
   const drain = createDrain(app.server);
   const state = { accepting: true };
   const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, losses: () => losses, state });
@@ -90,6 +95,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
       await nextTurn();
       await nextTurn();
       await app.close();
+      keys.close();
       await shipping?.stop();
       const waiting = journal.records;
       const recordsLost = journal.close();

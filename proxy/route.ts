@@ -131,6 +131,15 @@ function impliedValue(base: Base, placeholder: string, rawHeaders: readonly stri
   return value;
 }
 
+/** The same call without its `key` parameters: where the caller's was ours, and the provider's goes into a header. */
+export function withoutQueryKey(route: Route): Route {
+  const query = route.query
+    .split('&')
+    .filter((part) => !part.startsWith('key='))
+    .join('&');
+  return { ...route, query, target: query === '' ? route.path : `${route.path}?${query}` };
+}
+
 /** RFC 9112 §3.2.2: a server must accept the absolute form too. Only its path counts here. */
 function originForm(requestTarget: string): string {
   if (requestTarget.startsWith('/')) return requestTarget;

@@ -9,20 +9,24 @@ import type { Duplex } from 'node:stream';
 import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware';
 import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import { type Admit, credentialFor } from './admit.ts';
 import type { UpstreamTable } from './config.ts';
 import { internalError } from './forward.ts';
-import { OWN_PREFIX, responseHeaders } from './headers.ts';
+import { CREDENTIAL_HEADERS, OWN_PREFIX, responseHeaders } from './headers.ts';
 import type { Identify, Identity } from './identify.ts';
 import type { Ending } from './outcome.ts';
+import type { ProviderKeys } from './provider-keys.ts';
 import { createRealtimeTap, type RealtimeOptions, type RealtimeTap } from './realtime.ts';
 import { dialectOfPath, rawErrorResponse } from './respond.ts';
-import type { Route, RouteCall } from './route.ts';
+import { type Route, type RouteCall, withoutQueryKey } from './route.ts';
 import type { CallTap, OpenTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
 
 export interface UpgradeOptions {
   readonly identify: Identify;
   readonly route: RouteCall;
+  readonly admit: Admit;
+  readonly providerKeys: ProviderKeys;
   readonly openTap: OpenTap;
   readonly upstreams: UpstreamTable;
   readonly log: Log;
@@ -115,11 +119,18 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
   return (req, socket, head) => {
     socket.on('error', () => {}); // a client that vanishes; `close` follows
     try {
-      const route = options.route(req.url ?? '', req.rawHeaders);
-      const identity = options.identify(req.rawHeaders, route.query);
+      const caller = options.admit(req.headers, req.url ?? '');
+      const found = options.route(req.url ?? '', req.rawHeaders);
+      const credential = credentialFor(caller, found.upstream, options.providerKeys);
+      const identity = options.identify(req.rawHeaders, found.query, caller.project);
+      const route = credential ? withoutQueryKey(found) : found;
       connections.set(req, { identity, route, tap: options.openTap(identity, route, req), answered: false, ended: false });
       for (const name of Object.keys(req.headers))
         if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
+      if (credential) {
+        for (const name of CREDENTIAL_HEADERS) delete req.headers[name];
+        req.headers[credential.name] = credential.value;
+      }
       proxy.upgrade(req, socket as Socket, head);
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);

@@ -184,5 +184,6 @@ export const anthropic: Dialect = {
   name: 'anthropic',
   endpoints: [...MESSAGES_ENDPOINTS, ...ANTHROPIC_LAST_ENDPOINTS],
   error: readErrorBody,
+  keyHeader: 'x-api-key',
   errorBody: anthropicErrorBody,
 };

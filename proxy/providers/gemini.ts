@@ -300,5 +300,6 @@ export const gemini: Dialect = {
     plainEndpoint('POST', /\/files\/?$/, 'file_upload'),
   ],
   error: readErrorBody,
+  keyHeader: 'x-goog-api-key',
   errorBody: geminiErrorBody,
 };

@@ -32,15 +32,25 @@ type Line = readonly [
   name: string,
   baseUrl: string,
   dialect: Dialect,
-  rest?: { readonly provider?: string; readonly saysUsage?: true; readonly exceptions?: Readonly<Record<string, string>> },
+  rest?: {
+    readonly provider?: string;
+    readonly keyHeader?: string;
+    readonly saysUsage?: true;
+    readonly exceptions?: Readonly<Record<string, string>>;
+  },
 ];
 
 const LINES: readonly Line[] = [
   ['openai', 'https://api.openai.com', openai],
-  ['azure', 'https://{resource}.openai.azure.com', openai, { provider: 'azure.ai.openai' }],
+  ['azure', 'https://{resource}.openai.azure.com', openai, { provider: 'azure.ai.openai', keyHeader: 'api-key' }],
   ['anthropic', 'https://api.anthropic.com', anthropic],
   ['gemini', 'https://generativelanguage.googleapis.com', gemini, { provider: 'gcp.gemini' }],
-  ['vertex', 'https://{location}-aiplatform.googleapis.com', gemini, { provider: 'gcp.vertex_ai', exceptions: VERTEX_HOSTS }],
+  [
+    'vertex',
+    'https://{location}-aiplatform.googleapis.com',
+    gemini,
+    { provider: 'gcp.vertex_ai', keyHeader: 'authorization', exceptions: VERTEX_HOSTS },
+  ],
   ['bedrock', 'https://bedrock-runtime.{region}.amazonaws.com', bedrock, { provider: 'aws.bedrock' }],
   ['bedrock-mantle', 'https://bedrock-mantle.{region}.api.aws', bedrock, { provider: 'aws.bedrock' }],
   ['mistral', 'https://api.mistral.ai', openai, { provider: 'mistral_ai', saysUsage: true }],

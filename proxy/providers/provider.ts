@@ -165,6 +165,8 @@ export interface Dialect {
   readonly endpoints: readonly Endpoint[];
   /** Reads an error body (status ≥ 400) or an error event's data. */
   error(body: unknown): ProviderError | undefined;
+  /** The header that takes an API key as it is; missing: `authorization`, as a bearer token. */
+  readonly keyHeader?: string;
   /** A response header that names the error where the body does not. */
   readonly errorTypeHeader?: string;
   /** A gateway error in this dialect's own shape, for the JSON body. */
@@ -182,6 +184,8 @@ export interface Upstream {
    */
   readonly exceptions?: Readonly<Record<string, string>>;
   readonly dialect: Dialect;
+  /** The header that takes its API key, where that is not the dialect's. */
+  readonly keyHeader?: string;
   /** Its streams say their usage unasked, whatever the dialect's custom. */
   readonly saysUsage?: true;
   /** OpenTelemetry `gen_ai.provider.name`, else the upstream's name. */

@@ -10,12 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { loadSettings, type Settings } from '../../contract/config.ts';
+import type { KeyRing } from '../../contract/key-ring.ts';
 import { BATCH_ID_HEADER, type CallRecord, parseRecord } from '../../contract/record.ts';
 import { createProxyApp, type ProxyApp } from '../../proxy/app.ts';
 import { checkUpstreams, upstreamTable } from '../../proxy/config.ts';
 import { type Journal, openJournal } from '../../proxy/journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
 import { checkPatterns } from '../../proxy/redact/patterns.ts';
+import type { ProviderKeys } from '../../proxy/provider-keys.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
 
@@ -129,10 +131,16 @@ export type UpstreamOrigins = Readonly<
   Record<string, string | { readonly baseUrl: string; readonly dialect?: string; readonly provider?: string }>
 >;
 
+export interface TestProxyOptions {
+  readonly withoutDisk?: boolean;
+  readonly keys?: KeyRing;
+  readonly providerKeys?: ProviderKeys;
+}
+
 export async function startTestProxy(
   upstreams: UpstreamOrigins,
   overrides: Record<string, unknown> = {},
-  options: { readonly withoutDisk?: boolean } = {},
+  options: TestProxyOptions = {},
 ): Promise<TestProxy> {
   const entries = Object.entries(upstreams).map(([name, entry]) => [name, typeof entry === 'string' ? { baseUrl: entry } : entry]);
   const settings = settingsFrom({ upstreams: Object.fromEntries(entries), ...overrides });
@@ -153,7 +161,15 @@ export async function startTestProxy(
   });
   const metrics = createProxyMetrics(journal);
   journal.onLoss((reason, records) => metrics.recordsDropped.inc({ reason }, records));
-  const app = createProxyApp({ settings, upstreams: upstreamTable(settings), fingerprintKey: Buffer.alloc(32, 7), journal, metrics, log });
+  const app = createProxyApp({
+    settings,
+    upstreams: upstreamTable(settings),
+    fingerprintKey: Buffer.alloc(32, 7),
+    journal,
+    metrics,
+    log,
+    ...options,
+  });
   const port = await listenOnLoopback(app.server);
   const ingest = await startFakeIngest();
   const shipper = startShipper({ ingestUrl: ingest.url, source: journal, metrics, log });
