@@ -116,7 +116,8 @@ function createBrowserCheck({ host, hosts, origins }: AdmitOptions): (headers: I
       .replace(/:\d*$/, '')
       .replace(/^\[|\]$/g, '')
       .toLowerCase();
-    if (name !== '' && !isLoopback(name) && isIP(name) === 0 && !allowedHosts.has(name))
+    // A name without a dot is one of the local network: no page's own name is.
+    if (name.includes('.') && !isLoopback(name) && isIP(name) === 0 && !allowedHosts.has(name))
       throw new GatewayError('host_not_allowed', `${JSON.stringify(name.slice(0, 100))} is not in access.hosts.`);
   };
 }

@@ -38,7 +38,7 @@ const post = (body: Buffer | string, headers = '', path = '/openai/v1/chat/compl
   const bytes = Buffer.from(body);
   return Buffer.concat([
     Buffer.from(
-      `POST ${path} HTTP/1.1\r\nHost: glassway.test\r\nConnection: close\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nHost: glassway.localhost\r\nConnection: close\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`,
       'latin1',
     ),
     bytes,
@@ -115,7 +115,7 @@ test.each(TARGETS)('request target %s reaches the provider as %s', async (sent, 
 
 test('headers keep order, case and repetition; those of the hop, of Glassway and the client’s Host do not pass', async () => {
   const sent = [
-    'Host: glassway.test',
+    'Host: glassway.localhost',
     'X-Custom-CASE: One',
     'Authorization: Bearer sk-test-1234567890',
     'x-custom-case: two',

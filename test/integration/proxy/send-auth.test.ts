@@ -218,6 +218,7 @@ describe('on an open proxy', () => {
     ['127.0.0.1:4700', 200],
     ['localhost', 200],
     ['[::1]:1', 200],
+    ['workstation', 200],
     ['glassway.internal', 200],
     ['rebound.evil.example:4700', 421],
     ['127.0.0.1.evil.example', 421],
