@@ -46,7 +46,10 @@ async function ask(answer: readonly (string | Buffer)[], options: { method?: str
   pieces = answer.map((piece) => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece));
   closeAfter = options.close ?? false;
   const method = options.method ?? 'GET';
-  const proxied = await exchange(proxy.port, `${method} /openai/v1/models HTTP/1.1\r\nHost: glassway.localhost\r\nConnection: close\r\n\r\n`);
+  const proxied = await exchange(
+    proxy.port,
+    `${method} /openai/v1/models HTTP/1.1\r\nHost: glassway.localhost\r\nConnection: close\r\n\r\n`,
+  );
   return { direct: parseResponse(Buffer.concat(pieces), method === 'HEAD'), proxied: parseResponse(proxied, method === 'HEAD') };
 }
 
