@@ -16,8 +16,8 @@ import { createProxyApp, type ProxyApp } from '../../proxy/app.ts';
 import { checkUpstreams, upstreamTable } from '../../proxy/config.ts';
 import { type Journal, openJournal } from '../../proxy/journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
-import { checkPatterns } from '../../proxy/redact/patterns.ts';
 import type { ProviderKeys } from '../../proxy/provider-keys.ts';
+import { checkPatterns } from '../../proxy/redact/patterns.ts';
 import { startShipper } from '../../proxy/ship.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
 
