@@ -66,13 +66,14 @@ export type Dimension = keyof typeof DIMENSIONS;
 const sums = (calls: string, long = calls): Measured => ({ calls, rollup: 'minutes', long });
 /**
  * All levels of a column are one aggregate, which ClickHouse then makes once for the whole statement. Of the
- * sketches any level may be read, whatever their type names; NaN is "no such call". See the migration that creates calls_by_minute.
+ * sketches any level may be read, whatever their type names; their NaN is "no such call". See the migration that creates calls_by_minute.
  */
 const LEVELS = [0.5, 0.95, 0.99, 1] as const;
 const quantile = (level: (typeof LEVELS)[number], column: string, calls = `c.${column}`): Measured => {
   const nth = LEVELS.indexOf(level) + 1;
   return {
-    calls: `ifNotFinite(quantilesExact(${LEVELS.join(', ')})(${calls})[${nth}], NULL)`,
+    // Of no values at all `quantilesExact` says 0, which nobody measured.
+    calls: `if(count(${calls}) > 0, quantilesExact(${LEVELS.join(', ')})(${calls})[${nth}], NULL)`,
     rollup: 'hours',
     long: `ifNotFinite(quantilesDDMerge(0.01, ${LEVELS.join(', ')})(c.${column})[${nth}], NULL)`,
   };

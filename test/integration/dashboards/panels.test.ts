@@ -145,6 +145,21 @@ describe('what the boards say', () => {
     }
   });
 
+  test.each([
+    ['a week', WEEK, 168],
+    ['a day', DAY, 24],
+  ] as const)('of calls none of which was timed, quantiles over %s are not known, and not 0', async (_, choice, hours) => {
+    const found = queries.find(({ name }) => name.endsWith('Providers and models'));
+    const { data, meta } = await ask(expandFor(found?.sql ?? '', choice));
+    const at = (column: string) => meta.findIndex(({ name }) => name === column);
+    const timed = new Set(since(hours).flatMap((row) => (row.ttft_ms === null ? [] : [row.response_model || row.request_model])));
+    const untimed = data.filter((row) => !timed.has(String(row[at('model')])));
+    expect(untimed.length).toBeGreaterThan(0);
+    for (const row of untimed)
+      expect(['ttft_p50_ms', 'ttft_p95_ms', 'tokens_per_second_p50'].map((column) => row[at(column)])).toEqual([null, null, null]);
+    expect(data.every((row) => !timed.has(String(row[at('model')])) || Number(row[at('ttft_p95_ms')]) > 0)).toBe(true);
+  });
+
   test('one call is found by its id in any range, with every column', async () => {
     const found = queries.find(({ name }) => name.endsWith('One call'));
     const call = rows[100] as CallRow;
