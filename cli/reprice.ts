@@ -45,6 +45,10 @@ export async function runReprice(options: RepriceCommand): Promise<number> {
   const { project, dryRun = false, yes = false } = options.arguments;
   if (!(dryRun || yes || options.input.isTTY))
     throw new StartError('Nobody is here to confirm: add --yes to write, or --dry-run to look only.');
+  if (settings.clickhouse.cluster !== undefined)
+    throw new StartError(
+      'Stored calls of a cluster (clickhouse.cluster) cannot be repriced: it changes rows and exchanges partitions, which Distributed tables do not take. New calls get the new prices.',
+    );
   const pricer = await todaysPrices(settings);
   const client = connect(settings, options.dataDir);
   try {

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Access, Auth, ProviderKey } from './auth-settings.ts';
+import { clusterSettings } from './cluster-settings.ts';
 import { CAPTURE_MODES } from './columns.ts';
 import { ConsoleSettings } from './console-settings.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
@@ -86,6 +87,7 @@ const Schema = z.strictObject({
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a ClickHouse identifier')
         .default('glassway'),
+      ...clusterSettings,
       /** Memory cap of the embedded server. */
       memoryBytes: z
         .int()

@@ -16,6 +16,9 @@ export interface IngestConfig {
   readonly writer: ClickHouseLogin;
   readonly reader: ClickHouseLogin;
   readonly database: string;
+  readonly cluster: string | undefined;
+  /** The writer's login at every node of the cluster; none: they pass statements on to each other. */
+  readonly nodes: readonly ClickHouseLogin[];
   readonly callsTtlSeconds: number;
   readonly bodiesTtlSeconds: number;
   /** How long a stopping ingest waits for the batches in work. */
@@ -41,6 +44,8 @@ export function ingestConfig(settings: Settings): IngestConfig {
     writer,
     reader: clickhouse.readUsername === undefined ? writer : login(clickhouse.readUsername, clickhouse.readPassword),
     database: clickhouse.database,
+    cluster: clickhouse.cluster,
+    nodes: clickhouse.nodes.map((url) => ({ ...writer, url })),
     callsTtlSeconds: durationSeconds(retention.calls),
     bodiesTtlSeconds: durationSeconds(retention.bodies),
     drainMs: settings.timeouts.drainMs,

@@ -19,12 +19,19 @@ const KEYS: Readonly<Record<LookupTable, string>> = {
 const OWNERS_AT_ONCE = 1_000;
 /** Part names are `<partition>_<first insert>_<last insert>_<level>`: inserts are counted per table. */
 const FIRST_INSERT = "toFloat64(toUInt64OrZero(splitByChar('_', _part)[2]))";
+/**
+ * On a cluster, where replicated tables count per partition, inserts are told apart by who sent them and when they came.
+ * Bodies say neither; they have no rollup to complete either, so that what is missing of them is all that matters.
+ */
+const ARRIVED: Readonly<Record<LookupTable, string>> = { calls: 'toFloat64(toUnixTimestamp64Milli(ingested_at))', bodies: 'toFloat64(0)' };
 
 interface FoundRow {
   readonly startedAt: string;
   readonly owner: string;
   readonly number: number;
-  readonly firstInsert: number;
+  /** Which insert it came with, by number or on a cluster by time. */
+  readonly insert: number;
+  readonly shard: number;
 }
 
 export interface LookupDeps {
@@ -34,11 +41,14 @@ export interface LookupDeps {
 }
 
 export function createLookup({ client, database, insertsRemembered }: LookupDeps) {
-  return async (table: LookupTable, rows: readonly EncodedRow[]): Promise<readonly EncodedRow[]> => {
+  /** `shard`: where these rows belong on a cluster. */
+  return async (table: LookupTable, rows: readonly EncodedRow[], shard: number | undefined): Promise<readonly EncodedRow[]> => {
     const wanted = new Set(rows.map(({ key }) => keyText(key)));
     const times = rows.map(({ key }) => key.startedAt).sort();
     const owners = [...new Set(rows.map(({ key }) => key.owner))];
-    const query = `SELECT toString(started_at) AS startedAt, ${KEYS[table]}, ${FIRST_INSERT} AS firstInsert
+    const order =
+      shard === undefined ? `${FIRST_INSERT} AS insert, toUInt32(0) AS shard` : `${ARRIVED[table]} AS insert, _shard_num AS shard`;
+    const query = `SELECT toString(started_at) AS startedAt, ${KEYS[table]}, ${order}
       FROM {database:Identifier}.${table}
       WHERE started_at >= {first:DateTime64(6, 'UTC')} AND started_at <= {last:DateTime64(6, 'UTC')} AND owner IN {owners:Array(String)}`;
     const present: FoundRow[] = [];
@@ -47,17 +57,17 @@ export function createLookup({ client, database, insertsRemembered }: LookupDeps
       const found = await select<FoundRow>(query, params);
       present.push(...found.filter((row) => wanted.has(keyText(row))));
     }
-    if (
-      present.length === 0 ||
-      (await isRemembered(
-        table,
-        present.reduce((least, { firstInsert }) => Math.min(least, firstInsert), Number.POSITIVE_INFINITY),
-      ))
-    )
-      return rows;
+    if (present.length === 0 || (await areRemembered(table, present, shard))) return rows;
     const there = new Set(present.map(keyText));
     return rows.filter(({ key }) => !there.has(keyText(key)));
   };
+
+  async function areRemembered(table: LookupTable, present: readonly FoundRow[], shard: number | undefined): Promise<boolean> {
+    const first = present.reduce((least, { insert }) => Math.min(least, insert), Number.POSITIVE_INFINITY);
+    if (shard === undefined) return isRemembered(table, first);
+    // Another shard has them when shards were added since: the token is known there, and would not be here.
+    return table === 'calls' && present.every((row) => row.shard === shard) && (await isRememberedByShard(first));
+  }
 
   async function isRemembered(table: LookupTable, firstInsert: number): Promise<boolean> {
     const [last] = await select<{ insert: number }>(
@@ -65,6 +75,16 @@ export function createLookup({ client, database, insertsRemembered }: LookupDeps
       { database, table },
     );
     return last !== undefined && last.insert - firstInsert < insertsRemembered;
+  }
+
+  /** The inserts of all shards are more than those of one. */
+  async function isRememberedByShard(arrived_ms: number): Promise<boolean> {
+    const [since] = await select<{ inserts: number }>(
+      `SELECT toFloat64(uniqExact(proxy_id, ingested_at)) AS inserts FROM {database:Identifier}.calls
+       WHERE ingested_at >= fromUnixTimestamp64Milli({arrived:Int64}) AND started_at >= fromUnixTimestamp64Milli({arrived:Int64}) - toIntervalDay(7)`,
+      { database, arrived: arrived_ms },
+    );
+    return since !== undefined && since.inserts < insertsRemembered;
   }
 
   async function select<Row>(query: string, query_params: Record<string, unknown>): Promise<Row[]> {

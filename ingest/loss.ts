@@ -21,7 +21,7 @@ const READING_MS_MAX = 10_000;
 
 /**
  * One row a proxy. `groupBitmap` counts different numbers in a few bytes for each run of neighbours, where `uniqExact`
- * would hold them all.
+ * would hold them all. GLOBAL: on a cluster the inner question is asked once, of all shards, and not by each of its own.
  */
 export const LOSS_SQL = `
 WITH
@@ -31,10 +31,10 @@ WITH
     FROM {database:Identifier}.calls WHERE started_at >= window_begin GROUP BY proxy_id),
   began_before AS (
     SELECT DISTINCT proxy_id FROM {database:Identifier}.calls
-    WHERE started_at < window_begin AND proxy_id IN (SELECT proxy_id FROM bounds WHERE lowest BETWEEN 2 AND ${HEAD_MAX})),
+    WHERE started_at < window_begin AND proxy_id GLOBAL IN (SELECT proxy_id FROM bounds WHERE lowest BETWEEN 2 AND ${HEAD_MAX})),
   counted AS (
-    SELECT proxy_id, settled, if(lowest > ${HEAD_MAX} OR proxy_id IN (began_before), lowest, 1) AS first_seq, count() AS calls, groupBitmap(seq) AS numbers
-    FROM {database:Identifier}.calls INNER JOIN bounds USING (proxy_id)
+    SELECT proxy_id, settled, if(lowest > ${HEAD_MAX} OR proxy_id GLOBAL IN (began_before), lowest, 1) AS first_seq, count() AS calls, groupBitmap(seq) AS numbers
+    FROM {database:Identifier}.calls GLOBAL INNER JOIN bounds USING (proxy_id)
     WHERE started_at >= window_begin AND seq <= settled
     GROUP BY proxy_id, settled, lowest)
 SELECT

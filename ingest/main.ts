@@ -22,6 +22,7 @@ import { migrate } from './migrate.ts';
 import { createPricer } from './price.ts';
 import { startPriceUpdates } from './price-file.ts';
 import { startReadiness } from './readiness.ts';
+import { readTopology } from './topology.ts';
 import { createWriter } from './write.ts';
 
 export interface IngestOptions {
@@ -78,7 +79,12 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   const pricer = createPricer({ overrides: settings.prices, catalogue: prices.catalogue });
   const app = createApp({
     price: pricer.price,
-    write: createWriter({ client: writer, database: config.database, onInsert: metrics.inserted }),
+    write: createWriter({
+      client: writer,
+      database: config.database,
+      onInsert: metrics.inserted,
+      shards: config.cluster === undefined ? undefined : shardCount(writer, config.cluster),
+    }),
     readiness,
     budget,
     metrics,
@@ -157,8 +163,31 @@ function connect(
 }
 
 async function migrateTables(client: ClickHouseClient, config: IngestConfig, log: Log): Promise<{ applied: string[]; version: number }> {
-  const { database, callsTtlSeconds, bodiesTtlSeconds } = config;
-  return migrate(client, { database, callsTtlSeconds, bodiesTtlSeconds, log });
+  const { database, callsTtlSeconds, bodiesTtlSeconds, cluster } = config;
+  const nodes = config.nodes.map((login) => connect(login, 'glassway-migrate', QUERY_MS_MAX, 1));
+  try {
+    return await migrate(client, {
+      database,
+      callsTtlSeconds,
+      bodiesTtlSeconds,
+      log,
+      cluster: cluster === undefined ? undefined : { name: cluster, nodes },
+    });
+  } finally {
+    await Promise.all(nodes.map((node) => node.close()));
+  }
+}
+
+/** Asked once: a batch must find its shard again, and shards are added while no ingest runs (docs/deploy.md). */
+function shardCount(client: ClickHouseClient, cluster: string): () => Promise<number> {
+  let known: Promise<number> | undefined;
+  return () => {
+    known ??= readTopology(client, cluster).then(({ shards }) => shards);
+    known.catch(() => {
+      known = undefined;
+    });
+    return known;
+  };
 }
 
 async function close(server: Server, drainMs: number, log: Log): Promise<void> {

@@ -10,6 +10,8 @@
  *
  * ClickHouse remembers a table's last 10,000 tokens. A batch that comes again after so long that its token may be
  * forgotten is looked up by its rows' keys, and only what is not there is inserted.
+ *
+ * On a cluster a batch goes whole to the shard that its id says, through the table that stands for all of them.
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -19,6 +21,7 @@ import { errorText } from './error-text.ts';
 import { createLookup, INSERTS_REMEMBERED, type LookupTable } from './lookup.ts';
 import { Refusal } from './refusal.ts';
 import type { EncodedRow } from './row.ts';
+import { shardOf } from './topology.ts';
 
 export interface RejectedRow {
   readonly line: number;
@@ -32,6 +35,8 @@ export interface WriterDeps {
   readonly onInsert: (seconds: number) => void;
   /** After how many inserts a token may be forgotten. */
   readonly insertsRemembered?: number;
+  /** How many shards there are; missing: one server. */
+  readonly shards?: (() => Promise<number>) | undefined;
 }
 
 export interface BatchRows {
@@ -44,6 +49,7 @@ export interface BatchRows {
 export type Writer = (batch: BatchRows) => Promise<readonly RejectedRow[]>;
 
 interface Search {
+  readonly shard: number | undefined;
   splitsLeft: number;
   refusedLeft: number;
   anyInserted: boolean;
@@ -67,6 +73,12 @@ const SETTINGS: ClickHouseSettings = {
   // A proxy with a broken clock may spread a batch over many months; that is no reason to lose it.
   max_partitions_per_insert_block: '0',
 };
+
+/**
+ * Into a Distributed table: answered when the shard has committed, not when this node has put it aside. By the network even
+ * to itself, so that a batch goes the same way through whichever node it comes.
+ */
+const SHARD_SETTINGS: ClickHouseSettings = { distributed_foreground_insert: 1, prefer_localhost_replica: 0 };
 
 /**
  * ClickHouse's codes for "this row is not what the table takes" (src/Common/ErrorCodes.cpp). Only these are about
@@ -100,13 +112,18 @@ const SPLITS_MAX = 128;
 const PIECE_CHARS = 64 * 1024;
 
 /** The rows of `calls` and `bodies` that ClickHouse refuses for what they are; the others are committed. */
-export function createWriter({ client, database, onInsert, insertsRemembered = INSERTS_REMEMBERED }: WriterDeps): Writer {
-  const insert = async (table: string, rows: readonly EncodedRow[], token: string): Promise<void> => {
+export function createWriter(deps: WriterDeps): Writer {
+  const { client, database, onInsert, insertsRemembered = INSERTS_REMEMBERED } = deps;
+  const insert = async (table: string, rows: readonly EncodedRow[], token: string, shard: number | undefined): Promise<void> => {
     const startedMs = performance.now();
     const result = await client.exec({
       query: `INSERT INTO ${database}.${table} FORMAT JSONEachRow`,
       values: Readable.from(inPieces(rows), { objectMode: false }),
-      clickhouse_settings: { ...SETTINGS, insert_deduplication_token: token },
+      clickhouse_settings: {
+        ...SETTINGS,
+        ...(shard === undefined ? {} : { ...SHARD_SETTINGS, insert_shard_id: String(shard) }),
+        insert_deduplication_token: token,
+      },
     });
     await finished(result.stream.resume());
     onInsert((performance.now() - startedMs) / 1000);
@@ -121,7 +138,7 @@ export function createWriter({ client, database, onInsert, insertsRemembered = I
     const [first, last] = [rows[0], rows.at(-1)];
     if (first === undefined || last === undefined) return [];
     try {
-      await insert(table, rows, token);
+      await insert(table, rows, token, search.shard);
       search.anyInserted = true;
       return [];
     } catch (error) {
@@ -141,21 +158,19 @@ export function createWriter({ client, database, onInsert, insertsRemembered = I
   };
 
   const findAbsent = createLookup({ client, database, insertsRemembered });
+  /** The whole of a batch lies on one shard, the same whenever it comes, which knows its token. */
+  const shardFor = async ({ id }: BatchRows): Promise<number | undefined> => {
+    if (deps.shards === undefined) return undefined;
+    return shardOf(id, await deps.shards().catch(failed));
+  };
   const write = async (table: LookupTable, rows: readonly EncodedRow[], batch: BatchRows): Promise<RejectedRow[]> => {
-    const search = { splitsLeft: SPLITS_MAX, refusedLeft: REFUSED_ROWS_MAX, anyInserted: false };
     if (rows.length === 0) return [];
-    const absent = batch.mayBeForgotten ? await lookUp(table, rows) : rows;
+    const shard = await shardFor(batch);
+    const search = { shard, splitsLeft: SPLITS_MAX, refusedLeft: REFUSED_ROWS_MAX, anyInserted: false };
+    const absent = batch.mayBeForgotten ? await findAbsent(table, rows, shard).catch(failed) : rows;
     const token = absent.length === rows.length ? `${batch.id}:${table}` : `${batch.id}:${table}:${linesHash(absent)}`;
     return insertOrSplit(table, absent, token, search);
   };
-  const lookUp = async (table: LookupTable, rows: readonly EncodedRow[]): Promise<readonly EncodedRow[]> => {
-    try {
-      return await findAbsent(table, rows);
-    } catch (error) {
-      throw new Refusal('insert_failed', describe(error), { cause: error });
-    }
-  };
-
   return async (batch) => {
     const rejected = await write('calls', batch.calls, batch);
     const refused = new Set(rejected.map((row) => row.line));
@@ -163,6 +178,10 @@ export function createWriter({ client, database, onInsert, insertsRemembered = I
     rejected.push(...(await write('bodies', kept, batch)));
     return rejected;
   };
+}
+
+function failed(error: unknown): never {
+  throw new Refusal('insert_failed', describe(error), { cause: error });
 }
 
 /** The same lines missing again are the same insert again. */
