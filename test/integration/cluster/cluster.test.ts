@@ -248,14 +248,14 @@ const UNPRICED: Cost = { cost_usd: null, cost_source: 'none', price_version: '' 
 
 /** The same rows for the same project, but for when they came: as a proxy sends them again. */
 function rowsOf(project: string, count: number): { calls: EncodedRow[]; bodies: EncodedRow[] } {
-  const ingestedAt = clickhouseTime(new Date());
-  const started_at = `${ingestedAt.slice(0, 10)} 00:00:00.000001`;
+  const written = { ingested_at: clickhouseTime(new Date()), ingest_id: 'ingest-1' };
+  const started_at = `${written.ingested_at.slice(0, 10)} 00:00:00.000001`;
   const bodies = { request: 'q', response: 'a', capture: 'full' } as const;
   const records = Array.from({ length: count }, (_, at) =>
     sampleRecord({ id: `${project}-${at}`, project, proxy_id: `proxy-${project}`, seq: at + 1, started_at, bodies }),
   );
   return {
-    calls: records.map((record, line) => ({ line, json: encodeCall(record, UNPRICED, ingestedAt), key: callKey(record) })),
+    calls: records.map((record, line) => ({ line, json: encodeCall(record, UNPRICED, written), key: callKey(record) })),
     bodies: records.map((record, line) => ({ line, json: encodeBodies(record) ?? '', key: bodiesKey(record) })),
   };
 }
