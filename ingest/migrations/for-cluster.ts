@@ -51,15 +51,13 @@ export function clusterStatements(form: ClusterForm, migrations: readonly Migrat
     const altered = ALTER_TABLE.exec(code);
     if (altered?.[1] !== undefined && views.has(altered[1])) return [spread(local(code))];
     if (altered?.[1] !== undefined && isTable(altered[1])) {
-      const commands = commandsOf(code.slice(altered[0].length));
-      const ofColumns = commands.filter((command) => OF_COLUMNS.test(command)).length;
-      if (ofColumns === 0) return [spread(local(code))];
+      const ofColumns = commandsOf(code.slice(altered[0].length)).filter((command) => OF_COLUMNS.test(command));
       // The one that reads over all shards has the same columns, and nothing else of its own.
-      if (ofColumns === commands.length) return [spread(local(code)), spread(code)];
+      const over = ofColumns.length === 0 ? [] : [spread(`${altered[0]}${ofColumns.join(', ')}`)];
+      return [spread(local(code)), ...over];
     }
     throw new Error(
-      `Migration ${name} cannot be made for a cluster (ingest/migrations/for-cluster.ts): want CREATE TABLE, CREATE [MATERIALIZED] VIEW, ` +
-        'or ALTER TABLE of columns only or of none.',
+      `Migration ${name} cannot be made for a cluster (ingest/migrations/for-cluster.ts): want CREATE TABLE, CREATE [MATERIALIZED] VIEW or ALTER TABLE.`,
     );
   };
 }

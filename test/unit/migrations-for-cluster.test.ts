@@ -53,6 +53,8 @@ test('columns are changed on both, everything else on what holds the rows', () =
   const ofColumns =
     'ALTER TABLE {database:Identifier}.calls\n  ADD COLUMN IF NOT EXISTS a Map(String, Float64) CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS b Int8';
   expect(translate(ofColumns, { onCluster: false })).toEqual([ofColumns.replace('.calls', '.calls_local'), ofColumns]);
+  const ofBoth = `${ofColumns},\n  ADD INDEX IF NOT EXISTS i a TYPE minmax`;
+  expect(translate(ofBoth, { onCluster: false })).toEqual([ofBoth.replace('.calls', '.calls_local'), ofColumns]);
   const ofIndexes = "ALTER TABLE {database:Identifier}.calls ADD INDEX IF NOT EXISTS i match(path, 'a,b') TYPE minmax";
   expect(translate(ofIndexes, { onCluster: false })).toEqual([ofIndexes.replace('.calls', '.calls_local')]);
 });
@@ -71,7 +73,7 @@ test("a view's new query reads what holds the rows", () => {
 
 test.each([
   'INSERT INTO {database:Identifier}.calls_by_minute SELECT * FROM {database:Identifier}.calls',
-  'ALTER TABLE {database:Identifier}.calls ADD COLUMN IF NOT EXISTS a Int8, ADD INDEX IF NOT EXISTS i a TYPE minmax',
+  'OPTIMIZE TABLE {database:Identifier}.calls',
   'CREATE TABLE IF NOT EXISTS {database:Identifier}.things (a UInt8) ENGINE = Log',
 ])('what cannot be turned round is an error that names the migration: %s', (statement) => {
   expect(() => translate(statement)).toThrow('0099-new');
