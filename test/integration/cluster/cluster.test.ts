@@ -205,7 +205,10 @@ describe('reading', () => {
   }
 
   const statements = [
-    ...panelQueries().map(({ name, sql }): [string, string] => [name, sql]),
+    // A forecast says something else every second.
+    ...panelQueries()
+      .filter(({ name }) => !name.includes('Forecast'))
+      .map(({ name, sql }): [string, string] => [name, sql]),
     ...[...readDashboards().values()]
       .flatMap(({ templating }) => templating.list)
       .flatMap(({ name, query }): [string, string][] => (typeof query === 'object' ? [[`variable ${name}`, query.rawSql]] : [])),
