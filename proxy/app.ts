@@ -1,12 +1,11 @@
 /**
- * The proxy's way of a call, top to bottom: admit → route → identify → tap → forward. An Express application on a
- * plain Node server; upgrades and malformed HTTP come in by the server's own events.
+ * The proxy's way of a call, top to bottom: admit → route → identify → tap → forward. One handler on a plain Node server,
+ * without a framework in between; upgrades and malformed HTTP come in by the server's own events.
  * Gives the server, not yet listening. A call meets nothing here that waits, but the provider.
  */
-import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import express from 'express';
 import { Agent } from 'undici';
 import { keysRequired } from '../contract/auth-settings.ts';
 import type { CaptureMode } from '../contract/columns.ts';
@@ -22,7 +21,7 @@ import { createEstimator, type Estimator } from './estimate/estimator.ts';
 import { HeldBytes } from './estimate/held-bytes.ts';
 import { forward, internalError } from './forward.ts';
 import { createIdentify } from './identify.ts';
-import type { FinishedRecord, Journal } from './journal.ts';
+import type { FinishedRecord, Journal, RecordEnd } from './journal.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import type { ProviderKeys } from './provider-keys.ts';
 import { DIALECTS } from './providers/index.ts';
@@ -89,7 +88,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   const injects = (project: string): boolean => Object.hasOwn(settings.projects, project) && settings.projects[project]?.usage === 'inject';
 
   function handleCall(req: IncomingMessage, res: ServerResponse): void {
-    let dialect = dialectOfPath(req.url ?? '', options.upstreams);
+    let dialect: Dialect | undefined;
     let requestId = '';
     let tap: CallTap | undefined;
     try {
@@ -101,8 +100,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       const routed = credential ? withoutQueryKey(found) : found;
       requestId = identity.request_id;
       tap = taps.open(identity, routed, req);
-      metrics.callsInFlight.inc();
-      res.on('close', () => metrics.callsInFlight.dec());
+      metrics.callBegan();
+      res.on('close', metrics.callClosed);
       forward(req, res, routed, requestId, tap, {
         dispatcher,
         credential,
@@ -114,19 +113,14 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);
       if (tap) tap.end({ kind: 'gateway_error', error });
-      else metrics.calls.inc({ outcome: error.outcome });
+      else metrics.callEnded(error.outcome);
       if (res.headersSent) res.destroy();
-      else sendError(res, error, dialect, requestId);
+      else sendError(res, error, dialect ?? dialectOfPath(req.url ?? '', options.upstreams), requestId);
     }
   }
 
-  const app = express();
-  app.disable('x-powered-by');
-  app.use(handleCall);
-
   const server = createServer(
     {
-      ...messageClasses(app),
       maxHeaderSize: settings.limits.headerBytes,
       keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -134,7 +128,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       // Java's HttpClient offers h2c on plain requests; ignoring an offer is always right (RFC 9110 §7.8).
       shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
     },
-    app,
+    handleCall,
   );
   server.on(
     'upgrade',
@@ -177,8 +171,8 @@ function projectOf(settings: Settings, project: string): Settings['projects'][st
 function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator, redactor: Redactor): TapFactory {
   const heldBytes = new HeldBytes();
   const begin: TapOptions['begin'] = (call) => journal.start(call);
-  const countCall = (record: FinishedRecord, limited: readonly string[]) => {
-    metrics.calls.inc({ outcome: record.outcome });
+  const countCall = (record: Pick<RecordEnd, 'outcome'>, limited: readonly string[]) => {
+    metrics.callEnded(record.outcome);
     for (const reason of limited) metrics.tapLimited.inc({ reason });
   };
   const emit: TapOptions['emit'] = (seq, record, limited, done) => {
@@ -214,23 +208,6 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
       fault,
     });
   return { open, emit: emitWhole, limited: (reason) => metrics.tapLimited.inc({ reason }), fault };
-}
-
-/**
- * Express gives every request and response the application's own prototype, which turns V8's fast objects
- * into slow ones and halves the throughput. Objects that are born with that prototype stay fast.
- */
-function messageClasses(app: express.Express): { IncomingMessage: typeof IncomingMessage; ServerResponse: typeof ServerResponse } {
-  class ProxyRequest extends IncomingMessage {}
-  class ProxyResponse extends ServerResponse {}
-  for (const [born, own] of [
-    [ProxyRequest.prototype, 'request'],
-    [ProxyResponse.prototype, 'response'],
-  ] as const) {
-    Object.setPrototypeOf(born, app[own]);
-    Object.defineProperty(app, own, { value: born });
-  }
-  return { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse } as unknown as ReturnType<typeof messageClasses>;
 }
 
 /** Node's parser refused the request (RFC 9112 §2.2, §11.2): say why, in place of its bare status line. */

@@ -69,6 +69,7 @@ const CODINGS: Readonly<Record<string, Coding>> = {
 };
 
 export function createBodyDecoder(options: DecodeOptions): BodyDecoder {
+  if (options.contentEncoding === '') return new PlainDecoder(options);
   const names = options.contentEncoding
     .toLowerCase()
     .split(',')

@@ -45,6 +45,7 @@ export interface CallFacts {
   readonly countJob: CountJob | null;
 }
 
+/** Chunks are kept, not copied, until the call is over: Node never writes over what it has read from a socket. */
 export interface Extraction {
   requestHeaders(contentType: string, contentEncoding: string): void;
   requestData(chunk: Uint8Array): void;
@@ -87,16 +88,25 @@ class CallExtraction implements Extraction {
     this.response = new ResponseReader(options, onLimit);
   }
 
+  // What runs for each chunk is guarded in place: a closure a step is what the guard would cost there.
   requestHeaders(contentType: string, contentEncoding: string): void {
-    this.guard(() => this.request.start(contentType, contentEncoding));
+    try {
+      this.request.start(contentType, contentEncoding);
+    } catch {
+      this.limited.add('extraction_failed');
+    }
   }
 
   requestData(chunk: Uint8Array): void {
-    this.guard(() => this.request.push(chunk));
+    try {
+      this.request.push(chunk);
+    } catch {
+      this.limited.add('extraction_failed');
+    }
   }
 
   requestEnd(): void {
-    this.guard(() => this.request.end(() => undefined));
+    this.guard(() => this.request.end(nothing));
   }
 
   responseHeaders(status: number, contentType: string, contentEncoding: string, header: HeaderLookup = () => ''): void {
@@ -104,7 +114,11 @@ class CallExtraction implements Extraction {
   }
 
   responseData(chunk: Uint8Array): void {
-    this.guard(() => this.response.push(chunk));
+    try {
+      this.response.push(chunk);
+    } catch {
+      this.limited.add('extraction_failed');
+    }
   }
 
   responseEnd(complete: boolean, done: (facts: CallFacts) => void): void {
@@ -148,6 +162,8 @@ class CallExtraction implements Extraction {
     }
   }
 }
+
+const nothing = (): void => {};
 
 function sampleBytes(sample: CountJob['input'] | CountJob['output']): number {
   if (sample === null) return 0;

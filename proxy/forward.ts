@@ -15,6 +15,9 @@ import type { Route } from './route.ts';
 import type { CallTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
 
+/** Answers up to this size are copied into one piece with their headers: one system call, and cheaper than two pieces in it. */
+const WHOLE_BYTES_MAX = 16 * 1024;
+
 export interface ForwardOptions {
   readonly dispatcher: Dispatcher;
   /** The provider's key, where Glassway holds it. */
@@ -61,6 +64,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   #finished = false;
   #drainWatched = false;
   #bodyStarted = false;
+  /** The body's length as its header says it; -1: it does not. */
+  #announcedBytes = -1;
+  /** The whole body, where it came in one piece: it goes out with the end, as one piece. */
+  #whole: Buffer | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions) {
     this.#req = req;
@@ -142,7 +149,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#tap.responseHeaders(status, headers);
     if (this.#finishing) return;
     if (this.#usageAsked) this.#startStripping(status, headers);
-    if (!this.#canCarryTrailers(status, headers)) dropHeader(headers, 'trailer');
+    const length = rawHeader(headers, 'content-length');
+    if (length !== '') this.#announcedBytes = Number(length);
+    if (length !== '' || !this.#canCarryTrailers(status)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
     this.#res.writeHead(status, reasonPhrase(statusMessage ?? ''), headers);
     this.#tap.headersSent();
@@ -152,13 +161,27 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** Not `res.flushHeaders()`: that writes UTF-8, and header bytes above ASCII would be doubled. */
   flushHeaders(): void {
-    if (!this.#bodyStarted && !this.#res.writableEnded && !this.#res.destroyed) this.#res.write('', 'latin1');
+    if (this.#whole) this.#releaseWhole();
+    else if (!this.#bodyStarted && !this.#res.writableEnded && !this.#res.destroyed) this.#res.write('', 'latin1');
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#stripping) this.#stripping.write(chunk);
+    else if (this.#isWhole(chunk)) this.#whole = chunk;
     else this.#write(chunk, controller);
     this.#tap.responseData(chunk);
+  }
+
+  /** With the last byte that its length announced, an answer is over: undici says so before it returns to the event loop. */
+  #isWhole(chunk: Buffer): boolean {
+    return !this.#bodyStarted && !this.#finishing && chunk.length === this.#announcedBytes && chunk.length <= WHOLE_BYTES_MAX;
+  }
+
+  /** The end did not follow after all. */
+  #releaseWhole(): void {
+    const whole = this.#whole;
+    this.#whole = undefined;
+    if (whole && !this.#res.writableEnded && !this.#res.destroyed) this.#write(whole, this.#controller);
   }
 
   #startStripping(status: number, headers: string[]): void {
@@ -191,9 +214,17 @@ class Exchange implements Dispatcher.DispatchHandler {
     const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
     if (trailers.length > 0) this.#addTrailers(trailers);
     // The record is made before the client can see the end, so that no answered call is without one.
-    const end = (): void => this.#tap.end({ kind: 'complete' }, () => this.#res.end());
+    const end = (): void => this.#tap.end({ kind: 'complete' }, () => this.#endResponse());
     if (this.#stripping) this.#stripping.end(true, end);
     else end();
+  }
+
+  #endResponse(): void {
+    const whole = this.#whole;
+    this.#whole = undefined;
+    // Text goes out in one piece with the headers, where a buffer would be a second one. latin1 is the bytes as they are.
+    if (whole) this.#res.end(whole.toString('latin1'), 'latin1');
+    else this.#res.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
@@ -233,9 +264,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Trailers need chunks (RFC 9112 §7.1.2); Node throws where they are announced without. */
-  #canCarryTrailers(status: number, headers: readonly string[]): boolean {
+  #canCarryTrailers(status: number): boolean {
     const { httpVersion, method } = this.#req;
-    return httpVersion === '1.1' && method !== 'HEAD' && status !== 204 && status !== 304 && rawHeader(headers, 'content-length') === '';
+    return httpVersion === '1.1' && method !== 'HEAD' && status !== 204 && status !== 304;
   }
 
   #addTrailers(raw: readonly (Buffer | string)[]): void {

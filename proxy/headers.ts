@@ -22,6 +22,8 @@ const REQUEST_ONLY: ReadonlySet<string> = new Set([
   'trailer', // request trailers are not carried: undici cannot send them
 ]);
 
+const KEPT_FROM_PROVIDERS: ReadonlySet<string> = new Set([...HOP_BY_HOP_HEADERS, ...REQUEST_ONLY]);
+
 /** Glassway's own headers start with this and never reach a provider. */
 export const OWN_PREFIX = 'x-glassway-';
 
@@ -36,7 +38,7 @@ export function requestHeaders(raw: readonly string[], credential?: { readonly n
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP_HEADERS.has(lower) || REQUEST_ONLY.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
+    if (KEPT_FROM_PROVIDERS.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
     if (credential !== undefined && (CREDENTIALS.has(lower) || lower === credential.name)) continue;
     out.push(name, raw[i + 1] as string);
   }
@@ -60,7 +62,10 @@ export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
 
 /** The value of a header in a raw list, the first if repeated; empty when missing. `name` in lower case. */
 export function rawHeader(raw: readonly string[], name: string): string {
-  for (let i = 0; i + 1 < raw.length; i += 2) if ((raw[i] as string).toLowerCase() === name) return raw[i + 1] as string;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const each = raw[i] as string;
+    if (each.length === name.length && (each === name || each.toLowerCase() === name)) return raw[i + 1] as string;
+  }
   return '';
 }
 

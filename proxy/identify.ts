@@ -54,6 +54,13 @@ const HEADER_FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>(
 );
 const RIVAL_TAG_PREFIX = 'helicone-property-';
 
+/** Headers of which the first value is read, and what reads it. */
+const PLAIN_HEADERS = ['traceparent', 'user-agent', ...CREDENTIAL_HEADERS] as const;
+type PlainHeader = (typeof PLAIN_HEADERS)[number];
+type PlainHeaders = { [Name in PlainHeader]?: string };
+const PLAIN_NAMES: ReadonlySet<string> = new Set(PLAIN_HEADERS);
+const isPlain = (name: string): name is PlainHeader => PLAIN_NAMES.has(name);
+
 interface Collected {
   project: string;
   user: string;
@@ -74,27 +81,27 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
   const fingerprint = createFingerprint(fingerprintKey);
   return (raw, query, keyProject) => {
     const found: Collected = { project: '', user: '', session: '', request_id: '', capture: '', tags: {} };
-    const plain = new Map<string, string>();
+    const plain: PlainHeaders = {};
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = (raw[i] as string).toLowerCase();
       const value = raw[i + 1] as string;
-      if (!collect(name, value, found) && !plain.has(name)) plain.set(name, value);
+      if (!collect(name, value, found) && isPlain(name)) plain[name] ??= value;
     }
     if (keyProject !== undefined && found.project !== '' && found.project !== keyProject)
       throw new GatewayError('project_forbidden', `The tag is ${JSON.stringify(found.project)}; leave it out, or send that project's key.`);
-    const trace = parseTraceparent(plain.get('traceparent') ?? '');
+    const trace = plain.traceparent === undefined ? undefined : parseTraceparent(plain.traceparent);
     return {
-      request_id: found.request_id === '' ? uuidv7() : found.request_id,
+      request_id: found.request_id === '' ? uuidv7({ random: randomBytes(16) }) : found.request_id,
       project: found.project === '' ? (keyProject ?? 'default') : found.project,
       user_id: found.user,
       session_id: found.session,
       tags: found.tags,
-      capture: CAPTURE_MODES.find((mode) => mode === found.capture),
+      capture: found.capture === '' ? undefined : CAPTURE_MODES.find((mode) => mode === found.capture),
       trace_id: trace?.trace_id ?? randomHex(16),
       parent_span_id: trace?.parent_span_id ?? '',
       span_id: randomHex(8),
       key_fingerprint: fingerprint(credential(plain, query)),
-      sdk: sdkName(plain.get('user-agent') ?? ''),
+      sdk: sdkName(plain['user-agent'] ?? ''),
     };
   };
 }
@@ -190,19 +197,23 @@ function parseTraceparent(value: string): { trace_id: string; parent_span_id: st
 const randomPool = Buffer.alloc(4_096);
 let randomAt = randomPool.length;
 
-/** Random bytes as hex; drawn from a pool because a system call for each call's 24 bytes costs more than they do. */
-function randomHex(bytes: number): string {
+/** Drawn from a pool because a system call for each call's 40 bytes costs more than they do. Good until the next time. */
+function randomBytes(bytes: number): Buffer {
   if (randomAt + bytes > randomPool.length) {
     randomFillSync(randomPool);
     randomAt = 0;
   }
   randomAt += bytes;
-  return randomPool.toString('hex', randomAt - bytes, randomAt);
+  return randomPool.subarray(randomAt - bytes, randomAt);
 }
 
-function credential(headers: ReadonlyMap<string, string>, query: string): string {
+function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex');
+}
+
+function credential(headers: PlainHeaders, query: string): string {
   for (const name of CREDENTIAL_HEADERS) {
-    const value = headers.get(name);
+    const value = headers[name];
     if (value === undefined) continue;
     // An AWS signature changes with each request; the access key id in it tells keys apart.
     return /^AWS4-[^ ]+ +Credential=([^/,]+)/.exec(value)?.[1] ?? value.replace(/^(?:Bearer|Basic) +/i, '');

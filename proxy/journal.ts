@@ -22,6 +22,8 @@ import { SEGMENT_BYTES, Segments } from './journal/segments.ts';
 import { type StartColumns, unfinishedRecord } from './journal/unfinished.ts';
 
 export type FinishedRecord = Omit<CallRecord, 'seq' | 'proxy_id'>;
+/** What a record says beyond its call's start. */
+export type RecordEnd = Omit<FinishedRecord, keyof StartColumns>;
 
 /** Why records were lost. `journal_full`: the oldest, for room; `queue_full`: no disk, and memory full; `damaged`: by the disk. */
 export type LossReason = 'journal_full' | 'queue_full' | 'damaged';
@@ -54,9 +56,9 @@ export interface Journal extends BatchSource {
    * The call is over, and its record is still being worked on: this becomes it should that work never end. `done` is
    * called once it is as safe as `fsync` asks.
    */
-  draft(seq: number, record: FinishedRecord, done: () => void): void;
-  /** The call is over; `done` is called once its record is as safe as `fsync` asks. */
-  finish(seq: number, record: FinishedRecord, done: () => void): void;
+  draft(seq: number, end: RecordEnd, done: () => void): void;
+  /** The call is over; `done` is called once its record, start and end together, is as safe as `fsync` asks. */
+  finish(seq: number, end: RecordEnd, done: () => void): void;
   /** A record without a start: it is whole as it comes. */
   add(record: FinishedRecord): void;
   /** The call is over, and no record could be made of it: what its start said becomes one. */
@@ -78,6 +80,9 @@ const RECORD_BYTES_MAX = BATCH_BYTES_MAX - 1;
 
 /** What becomes of a call should we die now. */
 interface InFlight {
+  /** With the call's number in it, as the record will have it. */
+  readonly startJson: string;
+  /** What is written: the start, or the draft. */
   readonly json: string;
   readonly kind: typeof ENTRY_KINDS.start | typeof ENTRY_KINDS.draft;
   /** Where it is written. */
@@ -149,28 +154,30 @@ class DiskJournal implements Journal {
   start(call: StartColumns): number {
     this.#seq += 1;
     const json = this.#numbered(call, this.#seq);
-    this.#hold(ENTRY_KINDS.start, this.#seq, json);
+    this.#hold(ENTRY_KINDS.start, this.#seq, json, json);
     return this.#seq;
   }
 
-  draft(seq: number, record: FinishedRecord, done: () => void): void {
+  draft(seq: number, end: RecordEnd, done: () => void): void {
+    const { startJson } = this.#begun(seq);
     // Captured text is written once, with the record.
-    this.#hold(ENTRY_KINDS.draft, seq, this.#numbered(record.bodies === undefined ? record : { ...record, bodies: undefined }, seq));
+    this.#hold(ENTRY_KINDS.draft, seq, startJson, joined(startJson, end.bodies === undefined ? end : { ...end, bodies: undefined }));
     this.#whenSafe(done);
   }
 
-  finish(seq: number, record: FinishedRecord, done: () => void): void {
-    let json = this.#numbered(record, seq);
+  finish(seq: number, end: RecordEnd, done: () => void): void {
+    const { startJson } = this.#begun(seq);
+    let json = joined(startJson, end);
     // Only captured text can be so long (JSON writes a control character as six bytes): the call itself is kept.
     if (json.length * 3 > RECORD_BYTES_MAX && Buffer.byteLength(json) > RECORD_BYTES_MAX)
-      json = this.#numbered({ ...record, bodies: undefined }, seq);
+      json = joined(startJson, { ...end, bodies: undefined });
     this.#keep(seq, json);
     this.#whenSafe(done);
   }
 
   add(record: FinishedRecord): void {
     this.#seq += 1;
-    this.finish(this.#seq, record, () => {});
+    this.#keep(this.#seq, this.#numbered(record, this.#seq));
   }
 
   finishUnknown(seq: number, errorType: string): void {
@@ -221,8 +228,14 @@ class DiskJournal implements Journal {
     return `${JSON.stringify(columns).slice(0, -1)},"proxy_id":"${this.#options.proxyId}","seq":${seq}}`;
   }
 
-  #hold(kind: InFlight['kind'], seq: number, json: string): void {
-    this.#inFlight.set(seq, { kind, json, segment: this.#write(kind, seq, json) });
+  #begun(seq: number): InFlight {
+    const call = this.#inFlight.get(seq);
+    if (call === undefined) throw new Error(`call ${seq} has not begun, or is over`);
+    return call;
+  }
+
+  #hold(kind: InFlight['kind'], seq: number, startJson: string, json: string): void {
+    this.#inFlight.set(seq, { kind, startJson, json, segment: this.#write(kind, seq, json) });
   }
 
   #whenSafe(done: () => void): void {
@@ -358,6 +371,11 @@ class DiskJournal implements Journal {
       if (this.#waiting.length > 0) this.#sync();
     });
   }
+}
+
+/** The start's text is there already: its columns are not written out again. */
+function joined(startJson: string, end: object): string {
+  return `${startJson.slice(0, -1)},${JSON.stringify(end).slice(1)}`;
 }
 
 function codeOf(error: unknown): string {

@@ -27,6 +27,8 @@ const ENTRIES_MAX = 32;
 
 const SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1, ms: 0.001, us: 0.000_001, µs: 0.000_001 };
 const DURATION_PART = /(\d+(?:\.\d+)?)(ms|us|µs|d|h|m|s)/gy;
+/** The usual case of it. */
+const SHORT_DURATION = /^(\d+(?:\.\d+)?)(ms|m|s)$/;
 const NUMBER = /^\d+(?:\.\d+)?/;
 
 /** `now_ms`: the wall clock when the headers came, for limits that name a moment. */
@@ -49,13 +51,37 @@ function readHeader(name: string, value: string, now_ms: number): { name: string
   if (name === 'retry-after-ms') return named('retry_after_s', NUMBER.test(value) ? Number(value) / 1_000 : undefined);
   // RFC 9110 §10.2.3: seconds, or a date.
   if (name === 'retry-after') return named('retry_after_s', secondsUntil(value, now_ms));
-  for (const { header, kind, unit } of PATTERNS) {
+  const meaning = meaningOf(name);
+  if (meaning === undefined) return undefined;
+  return named(meaning.name, meaning.kind === 'reset' ? secondsUntil(value, now_ms) : leadingNumber(value));
+}
+
+interface Meaning {
+  readonly kind: Kind;
+  /** The entry's name. */
+  readonly name: string;
+}
+
+const MEANINGS_MAX = 1_000;
+const meanings = new Map<string, Meaning | undefined>();
+
+/** Providers send the same few names with every answer: what they mean is remembered, within a bound. */
+function meaningOf(header: string): Meaning | undefined {
+  const known = meanings.get(header);
+  if (known !== undefined || meanings.has(header)) return known;
+  const meaning = readName(header);
+  if (meanings.size < MEANINGS_MAX) meanings.set(header, meaning);
+  return meaning;
+}
+
+function readName(name: string): Meaning | undefined {
+  for (const { header, kind: group, unit } of PATTERNS) {
     const match = header.exec(name);
     if (!match) continue;
-    const which = match[kind] as Kind;
-    const of = unit ?? match[kind === 1 ? 2 : 1]?.replaceAll('-', '_');
-    const label = of === undefined ? which : `${which}_${of}`;
-    return which === 'reset' ? named(`${label}_s`, secondsUntil(value, now_ms)) : named(label, leadingNumber(value));
+    const kind = match[group] as Kind;
+    const of = unit ?? match[group === 1 ? 2 : 1]?.replaceAll('-', '_');
+    const label = of === undefined ? kind : `${kind}_${of}`;
+    return { kind, name: kind === 'reset' ? `${label}_s` : label };
   }
   return undefined;
 }
@@ -85,6 +111,10 @@ function secondsUntil(value: string, now_ms: number): number | undefined {
 }
 
 function duration(value: string): number | undefined {
+  const first = value.charCodeAt(0);
+  if (!(first >= 0x30 && first <= 0x39)) return undefined;
+  const plain = SHORT_DURATION.exec(value);
+  if (plain) return Number(plain[1]) * (SECONDS[plain[2] as string] ?? 0);
   let seconds = 0;
   let length = 0;
   for (const [part, number, unit] of value.matchAll(DURATION_PART)) {

@@ -14,7 +14,7 @@ import { type CallFacts, cleanMessage, createExtraction, type Extraction, findEn
 import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
 import type { StartColumns } from './journal/unfinished.ts';
-import type { FinishedRecord } from './journal.ts';
+import type { RecordEnd } from './journal.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
 import { EMPTY_USAGE } from './providers/values.ts';
@@ -35,9 +35,9 @@ export interface TapOptions {
   /** The call begins: gives its number, once what is known of it is safe. */
   readonly begin: (call: StartColumns) => number;
   /** The call is over. Calls back once its record is safe. */
-  readonly emit: (seq: number, record: FinishedRecord, limited: readonly string[], done: () => void) => void;
+  readonly emit: (seq: number, record: RecordEnd, limited: readonly string[], done: () => void) => void;
   /** The call is over and its record is still being worked on: what it becomes should we die meanwhile. Calls back once that is safe. */
-  readonly draft: (seq: number, record: FinishedRecord, done: () => void) => void;
+  readonly draft: (seq: number, record: RecordEnd, done: () => void) => void;
   /** The call is over and its record could not be made. */
   readonly giveUp: (seq: number) => void;
   /** Where text may be held for counting what the provider does not. */
@@ -61,10 +61,7 @@ export class CallTap {
   readonly #extraction: Extraction;
   readonly #capture: BodyCapture | undefined;
   readonly #start_ms: number = monotonicMs();
-  /** What is known before the provider answers: the start's columns, and the record's first ones. */
-  readonly #startColumns: StartColumns;
   readonly #seq: number;
-  #broken = false;
   #ended = false;
   #requestRead = false;
   #requestReady_ms = 0;
@@ -103,10 +100,9 @@ export class CallTap {
     });
     this.#capture = options.capture === 'metadata' ? undefined : createCapture(options.captureBytesMax);
     const headers = options.requestHeaders;
-    this.#watch(() => this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding')));
-    this.#startColumns = startColumns(options, startedAt, this.#operation);
+    this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding'));
     // Last, since what has begun must end: nothing after this may throw.
-    this.#seq = options.begin(this.#startColumns);
+    this.#seq = options.begin(startColumns(options, startedAt, this.#operation));
   }
 
   /** The endpoint's streams say their usage only when asked to. */
@@ -122,7 +118,7 @@ export class CallTap {
   requestData(chunk: Uint8Array): void {
     this.#requestBytes += chunk.length;
     this.#capture?.request(chunk);
-    this.#watch(() => this.#extraction.requestData(chunk));
+    this.#extraction.requestData(chunk);
   }
 
   /** The whole request body is here. From now to `dispatched` is our own time. */
@@ -143,9 +139,7 @@ export class CallTap {
     this.#status = status;
     this.#responseHeaders = raw;
     this.#responseEncoding = rawHeader(raw, 'content-encoding');
-    this.#watch(() =>
-      this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name)),
-    );
+    this.#extraction.responseHeaders(status, rawHeader(raw, 'content-type'), this.#responseEncoding, (name) => rawHeader(raw, name));
   }
 
   /** They are written to the client. */
@@ -159,7 +153,7 @@ export class CallTap {
     this.#lastChunk_ms = now_ms;
     this.#responseBytes += chunk.length;
     this.#capture?.response(chunk);
-    this.#watch(() => this.#extraction.responseData(chunk));
+    this.#extraction.responseData(chunk);
   }
 
   /**
@@ -188,10 +182,6 @@ export class CallTap {
         done?.();
       }
     };
-    if (this.#broken) {
-      finish(undefined);
-      return;
-    }
     try {
       this.#readRequest();
       this.#extraction.responseEnd(ending.kind === 'complete', finish);
@@ -202,9 +192,9 @@ export class CallTap {
   }
 
   /** The record waits for what is done in other threads, the client does not: should we die meanwhile, the draft is the row. */
-  #complete(record: FinishedRecord, limited: readonly string[], { countJob, redactInput }: ToDo, done: () => void): void {
+  #complete(record: RecordEnd, limited: readonly string[], { countJob, redactInput }: ToDo, done: () => void): void {
     const { count, redact } = this.#options;
-    const redacted = (counted: FinishedRecord): void => {
+    const redacted = (counted: RecordEnd): void => {
       if (redactInput === undefined) this.#emit(counted, limited, nothing);
       else
         redact(redactInput, ({ bodies, errorMessage }) =>
@@ -241,7 +231,7 @@ export class CallTap {
   }
 
   /** May run long after the call, where nobody would catch. */
-  #emit(record: FinishedRecord, limited: readonly string[], done: () => void): void {
+  #emit(record: RecordEnd, limited: readonly string[], done: () => void): void {
     try {
       this.#options.emit(this.#seq, record, limited, done);
     } catch (error) {
@@ -254,21 +244,10 @@ export class CallTap {
   #readRequest(): void {
     if (this.#requestRead) return;
     this.#requestRead = true;
-    this.#watch(() => this.#extraction.requestEnd());
+    this.#extraction.requestEnd();
   }
 
-  /** Runs what may meet a fault of ours; after the first one this call is no longer read. */
-  #watch(step: () => void): void {
-    if (this.#broken) return;
-    try {
-      step();
-    } catch (error) {
-      this.#broken = true;
-      this.#options.fault(error);
-    }
-  }
-
-  #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): FinishedRecord {
+  #record(ending: Ending, end_ms: number, facts: CallFacts | undefined): RecordEnd {
     const reading = facts?.reading;
     const status = ending.kind === 'gateway_error' ? ending.error.status : this.#headersSent_ms === 0 ? 0 : this.#status;
     const fullyRead = facts !== undefined && facts.limited.length === 0;
@@ -281,9 +260,8 @@ export class CallTap {
     const error = describeError(ending, status, facts);
     const usage = reading === undefined ? null : knownUsage(reading);
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
-    const record: FinishedRecord = {
+    const record: RecordEnd = {
       v: RECORD_VERSION,
-      ...this.#startColumns,
       request_model: facts?.request.model ?? '',
       response_model: reading?.model ?? '',
       stream: facts?.request.stream ?? false,
@@ -384,7 +362,7 @@ function spentTokens(ending: Ending, status: number, { error, contentSeen }: Cal
 }
 
 /** The provider's own figures stay; only what it has not said is filled in. */
-function withCounts(record: FinishedRecord, counts: TokenCounts | undefined): FinishedRecord {
+function withCounts(record: RecordEnd, counts: TokenCounts | undefined): RecordEnd {
   const input_tokens = record.input_tokens ?? counts?.input_tokens ?? null;
   const output_tokens = record.output_tokens ?? counts?.output_tokens ?? null;
   if (input_tokens === record.input_tokens && output_tokens === record.output_tokens) return record;

@@ -5,7 +5,8 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html
  */
 import { crc32 } from 'node:zlib';
-import { asBuffer, type Deframer, type FramingFault, type OnFrame } from './frame.ts';
+import { asBuffer } from './bytes.ts';
+import type { Deframer, FramingFault, OnFrame } from './frame.ts';
 
 const PRELUDE_BYTES = 12;
 const CRC_BYTES = 4;

@@ -3,7 +3,8 @@
  * `alt=sse`. Gives one frame per element as soon as it is whole; a body that is a single object gives
  * that one. Cut anywhere; only the bracket depth is followed, the elements are for the reader to parse.
  */
-import { asBuffer, type Deframer, FrameData, type FramingFault, type OnFrame } from './frame.ts';
+import { asBuffer } from './bytes.ts';
+import { type Deframer, FrameData, type FramingFault, type OnFrame } from './frame.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

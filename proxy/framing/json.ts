@@ -1,8 +1,10 @@
 /**
  * Reads one JSON body that comes in pieces. Up to JSON_WHOLE_BYTES_MAX it is held and parsed at once,
  * as JSON.parse would; a larger one is skimmed as it comes (json-skimmer.ts), so that neither memory
- * nor the event loop pays for images and embeddings. Gives undefined for what is no JSON; never throws.
+ * nor the event loop pays for images and embeddings. Keeps the pieces themselves, not copies: nobody may write
+ * over them. Gives undefined for what is no JSON; never throws.
  */
+import { asBuffer } from './bytes.ts';
 import { JsonSkimmer, type TextRoom } from './json-skimmer.ts';
 
 export const JSON_WHOLE_BYTES_MAX = 64 * 1024;
@@ -41,7 +43,7 @@ export class JsonReader {
     }
     this.bytes += chunk.length;
     if (this.bytes <= JSON_WHOLE_BYTES_MAX) {
-      this.pieces.push(Buffer.from(chunk));
+      this.pieces.push(asBuffer(chunk));
       return;
     }
     this.skimmer = new JsonSkimmer(this.room);
@@ -52,7 +54,8 @@ export class JsonReader {
 
   /** The body as it began, for bodies that turn out to be no JSON; empty when it was too large to be held. */
   text(): string {
-    return this.skimmer ? '' : Buffer.concat(this.pieces).toString('utf8');
+    if (this.skimmer) return '';
+    return (this.pieces.length === 1 ? (this.pieces[0] as Buffer) : Buffer.concat(this.pieces)).toString('utf8');
   }
 
   /** The parsed value; undefined when the body is not one whole JSON text. */

@@ -2,7 +2,7 @@
  * Reads the text fields of a multipart/form-data body (RFC 7578) as it comes; files pass unread. Holds a
  * few hundred bytes whatever the body's size; malformed bodies give fewer fields, never an error.
  */
-import { asBuffer } from './frame.ts';
+import { asBuffer } from './bytes.ts';
 
 const HEADERS_BYTES_MAX = 8 * 1024;
 const VALUE_BYTES_MAX = 1024;

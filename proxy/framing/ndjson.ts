@@ -2,7 +2,8 @@
  * Newline-delimited JSON: one JSON text a line. Gives one frame per line that is not blank, the last
  * one also when its line end is missing. Cut anywhere; a long line is parsed as it comes.
  */
-import { asBuffer, type Deframer, FrameData, type OnFrame } from './frame.ts';
+import { asBuffer } from './bytes.ts';
+import { type Deframer, FrameData, type OnFrame } from './frame.ts';
 
 const LF = 0x0a;
 

@@ -4,7 +4,8 @@
  * Differs in one point: an event that lacks its blank line at the end of the body is given out, because
  * a provider's last event may be the one with the usage, and a half event fails to parse and is dropped there.
  */
-import { asBuffer, type Deframer, FRAME_BYTES_MAX, FrameData, type FramingFault, type OnFrame } from './frame.ts';
+import { asBuffer } from './bytes.ts';
+import { type Deframer, FRAME_BYTES_MAX, FrameData, type FramingFault, type OnFrame } from './frame.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;

@@ -62,7 +62,7 @@ export async function extractCall(call: Call): Promise<Extracted> {
   return { facts, operation: found?.endpoint.operation ?? 'other', content, synchronous };
 }
 
-/** Cuts bytes up; each piece is a copy that is overwritten once the next is asked for, as a socket's buffer may be. */
+/** Cuts bytes up; each piece has memory of its own, as what Node reads from a socket has. */
 function* pieces(bytes: Uint8Array, { cuts = 0, random = Math.random, pieceBytes }: Call): Generator<Uint8Array> {
   const places =
     pieceBytes === undefined
@@ -71,9 +71,7 @@ function* pieces(bytes: Uint8Array, { cuts = 0, random = Math.random, pieceBytes
   let at = 0;
   for (const place of [...places, bytes.length]) {
     if (place <= at) continue;
-    const piece = Uint8Array.from(bytes.subarray(at, place));
-    yield piece;
-    piece.fill(0x21);
+    yield Uint8Array.from(bytes.subarray(at, place));
     at = place;
   }
 }

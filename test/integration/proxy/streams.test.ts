@@ -201,7 +201,7 @@ test('requests that a client pipelines are answered in its order', async () => {
   expect(text.indexOf('/v1/fast')).toBeGreaterThan(text.indexOf('/v1/slow'));
 });
 
-test('requests and responses are born with the application’s prototype, so that Express changes none', async () => {
+test('nothing gives requests and responses another prototype, which would make them slow', async () => {
   answer = (_req, res) => res.end('ok');
   const seen: [IncomingMessage, object, ServerResponse, object][] = [];
   const before = (req: IncomingMessage, res: ServerResponse) =>
@@ -213,7 +213,6 @@ test('requests and responses are born with the application’s prototype, so tha
   for (const [req, reqPrototype, res, resPrototype] of seen) {
     expect(Object.getPrototypeOf(req) === reqPrototype).toBe(true);
     expect(Object.getPrototypeOf(res) === resPrototype).toBe(true);
-    expect('app' in req && 'app' in res).toBe(true);
   }
 });
 
