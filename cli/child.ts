@@ -7,6 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { StartError } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
+import { faultText } from '../proxy/fault-text.ts';
 
 const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 10_000;
@@ -97,6 +98,11 @@ export function superviseChild(options: {
  * the parent is gone. Resolves with the exit code.
  */
 export async function runService(start: () => Promise<{ stop(): Promise<unknown> }>, log: Log): Promise<number> {
+  // Node would print the error with all its fields, and with them what it was reading.
+  process.on('uncaughtException', (error) => {
+    log('error', `the process ends with a fault of its own: ${faultText(error)}`);
+    process.exit(1);
+  });
   const stopRequested = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
     if (process.send) process.once('disconnect', () => resolve('the parent is gone'));

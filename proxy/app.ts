@@ -19,6 +19,7 @@ import { effectiveCapture } from './capture.ts';
 import type { UpstreamTable } from './config.ts';
 import { createEstimator, type Estimator } from './estimate/estimator.ts';
 import { HeldBytes } from './estimate/held-bytes.ts';
+import { faultText } from './fault-text.ts';
 import { forward, internalError } from './forward.ts';
 import { createIdentify } from './identify.ts';
 import type { FinishedRecord, Journal, RecordEnd } from './journal.ts';
@@ -111,7 +112,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       });
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
-      if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${stackOf(thrown)}`);
+      if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${faultText(thrown)}`);
       if (tap) tap.end({ kind: 'gateway_error', error });
       else metrics.callEnded(error.outcome);
       if (res.headersSent) res.destroy();
@@ -186,7 +187,7 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
   const draft: TapOptions['draft'] = (seq, record, done) => journal.draft(seq, record, done);
   const bodyBytesMax = settings.limits.captureBytes;
   const giveUp: TapOptions['giveUp'] = (seq) => journal.finishUnknown(seq, 'glassway_tap_failed');
-  const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${stackOf(error)}`);
+  const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${faultText(error)}`);
   const captureOf = (project: string): CaptureMode => projectOf(settings, project)?.capture ?? 'metadata';
   const open: OpenTap = (identity, route, req) =>
     new CallTap({
@@ -229,8 +230,4 @@ function answerMalformed(error: Error & { code?: string; reason?: string }, sock
         ? { error: new GatewayError('request_timeout', ''), reason: 'Request Timeout' }
         : { error: new GatewayError('malformed_request', `${error.reason ?? error.message} (${code}).`), reason: 'Bad Request' };
   socket.end(rawErrorResponse(answer.error, DIALECTS['openai'] as Dialect, answer.reason));
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

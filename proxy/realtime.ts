@@ -5,11 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type CallRecord, RECORD_VERSION } from '../contract/record.ts';
-import { cleanMessage } from './clean-message.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
 import { parseJson } from './framing/json.ts';
 import { createWebsocketReader, type WebsocketReader } from './framing/websocket.ts';
 import type { Identity } from './identify.ts';
+import { keptMessage } from './kept-message.ts';
+import { keptId, keptName, keptPath, keptUsage } from './kept-name.ts';
 import { readOpenaiUsage } from './providers/openai-usage.ts';
 import { emptyReading } from './providers/provider.ts';
 import { EMPTY_USAGE, fields, readErrorBody, text } from './providers/values.ts';
@@ -121,19 +122,20 @@ function turnRecord(
     provider: route.upstream.provider,
     operation: 'chat',
     method: 'GET',
-    path: route.path,
-    request_model: requestModel,
-    response_model: model,
+    path: keptPath(route.path),
+    request_model: keptName(requestModel),
+    response_model: keptName(model),
     stream: true,
     status: 101,
     // An answer that the user talks into is `cancelled`: that is how talking goes, and the finish reason says it.
     outcome: status === 'failed' ? 'stream_error' : 'ok',
-    error_type: error.type,
-    error_message: cleanMessage(error.message),
-    finish_reason: status.slice(0, 256),
+    error_type: keptName(error.type),
+    // A connection's bodies are never kept, so neither is what they may be quoted in.
+    error_message: keptMessage(error.message, [requestModel, model]),
+    finish_reason: keptName(status.slice(0, 256)),
     ...(reading.usage ?? EMPTY_USAGE),
     usage_source: reading.usage === null ? 'none' : 'provider',
-    usage_raw: reading.usage_raw === null ? '' : JSON.stringify(reading.usage_raw),
+    usage_raw: reading.usage_raw === null ? '' : keptUsage(reading.usage_raw),
     service_tier: '',
     duration_ms: since(now_ms),
     ttfb_ms: null,
@@ -156,7 +158,7 @@ function turnRecord(
     answer_ttft_ms: since(turn?.firstContent_ms ?? 0),
     request_parameters: {},
     request_options: {},
-    response_id: text(response['id']).slice(0, 256),
+    response_id: keptId(text(response['id']).slice(0, 256)),
     system_fingerprint: '',
     server_address: route.host,
     server_port: route.port,

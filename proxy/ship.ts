@@ -8,6 +8,7 @@ import { constants, gzip } from 'node:zlib';
 import { Agent, request } from 'undici';
 import type { Log } from '../contract/log.ts';
 import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../contract/record.ts';
+import { faultText } from './fault-text.ts';
 import type { Batch, BatchSource, DeadLetter } from './journal/batch.ts';
 import type { ProxyMetrics } from './metrics.ts';
 
@@ -123,7 +124,7 @@ class BatchShipper implements Shipper {
           await this.#idle(LINGER_MS); // the disk does not give them now
         else if (await this.#deliver(batch, batch, performance.now())) source.acknowledge(batch);
       } catch (error) {
-        log('error', `shipping failed in Glassway, and is tried again: ${error instanceof Error ? error.stack : String(error)}`);
+        log('error', `shipping failed in Glassway, and is tried again: ${faultText(error)}`);
         await this.#idle(BACKOFF_MAX_MS);
       }
     }

@@ -15,6 +15,8 @@ import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
 import type { StartColumns } from './journal/unfinished.ts';
 import type { RecordEnd } from './journal.ts';
+import { keptMessage } from './kept-message.ts';
+import { keptId, keptName, keptPath, keptUsage, keptWords } from './kept-name.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
 import { EMPTY_USAGE } from './providers/values.ts';
@@ -257,23 +259,23 @@ export class CallTap {
       streamError: reading?.error != null,
       endMarkMissing: fullyRead && facts.streamed && this.#operation !== 'other' && !facts.reading.ended,
     });
-    const error = describeError(ending, status, facts);
+    const error = this.#keptError(describeError(ending, status, facts), ending, facts);
     const usage = reading === undefined ? null : knownUsage(reading);
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
     const record: RecordEnd = {
       v: RECORD_VERSION,
-      request_model: facts?.request.model ?? '',
-      response_model: reading?.model ?? '',
+      request_model: keptName(facts?.request.model ?? ''),
+      response_model: keptName(reading?.model ?? ''),
       stream: facts?.request.stream ?? false,
       status,
       outcome,
       error_type: error.type,
       error_message: error.message,
-      finish_reason: reading?.finish_reason ?? '',
+      finish_reason: keptName(reading?.finish_reason ?? ''),
       ...(usage ?? EMPTY_USAGE),
       usage_source: usage === null ? 'none' : 'provider',
-      usage_raw: reading?.usage_raw == null ? '' : JSON.stringify(reading.usage_raw),
-      service_tier: reading?.service_tier ?? '',
+      usage_raw: reading?.usage_raw == null ? '' : keptUsage(reading.usage_raw),
+      service_tier: keptName(reading?.service_tier ?? ''),
       duration_ms: round(end_ms - this.#start_ms),
       ttfb_ms: since(this.#headers_ms),
       ttft_ms: since(this.#firstContent_ms),
@@ -284,9 +286,9 @@ export class CallTap {
       rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
       answer_ttft_ms: since(this.#firstAnswer_ms),
       request_parameters: facts?.request.parameters.numbers ?? {},
-      request_options: facts?.request.parameters.words ?? {},
-      response_id: reading?.id ?? '',
-      system_fingerprint: reading?.fingerprint ?? '',
+      request_options: keptWords(facts?.request.parameters.words ?? {}),
+      response_id: keptId(reading?.id ?? ''),
+      system_fingerprint: keptName(reading?.fingerprint ?? ''),
       server_address: this.#options.route.host,
       server_port: this.#options.route.port,
       output_chunks: facts?.streamed ? facts.eventCount : null,
@@ -295,6 +297,13 @@ export class CallTap {
     if (this.#capture && this.#options.capture === 'full')
       record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
     return record;
+  }
+
+  /** In `full` as the provider said it; else in words that are surely its own, until redaction has read the rest. */
+  #keptError(error: ErrorColumns, ending: Ending, facts: CallFacts | undefined): ErrorColumns {
+    const ours = ending.kind === 'gateway_error' || (ending.kind === 'truncated' && error.type.startsWith('glassway_'));
+    if (error.type === '' || ours || this.#options.capture === 'full') return error;
+    return { type: keptName(error.type), message: keptMessage(error.message, [facts?.request.model ?? '', facts?.reading.model ?? '']) };
   }
 
   /** Our share of the time to first byte: before the request left, and between the headers' arrival and their sending. */
@@ -325,7 +334,7 @@ function startColumns({ identity, route, method }: TapOptions, started_at: strin
     provider: route.upstream.provider,
     operation,
     method,
-    path: route.path,
+    path: keptPath(route.path),
     user_id: identity.user_id,
     session_id: identity.session_id,
     trace_id: identity.trace_id,
@@ -337,7 +346,12 @@ function startColumns({ identity, route, method }: TapOptions, started_at: strin
   };
 }
 
-function describeError(ending: Ending, status: number, facts: CallFacts | undefined): { type: string; message: string } {
+interface ErrorColumns {
+  readonly type: string;
+  readonly message: string;
+}
+
+function describeError(ending: Ending, status: number, facts: CallFacts | undefined): ErrorColumns {
   if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
   const error = facts?.error ?? facts?.reading.error;
   if (error) return { type: error.type, message: cleanMessage(error.message) };

@@ -11,6 +11,7 @@ import { GatewayError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type Admit, credentialFor } from './admit.ts';
 import type { UpstreamTable } from './config.ts';
+import { faultText } from './fault-text.ts';
 import { internalError } from './forward.ts';
 import { CREDENTIAL_HEADERS, OWN_PREFIX, responseHeaders } from './headers.ts';
 import type { Identify, Identity } from './identify.ts';
@@ -134,8 +135,7 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
       proxy.upgrade(req, socket as Socket, head);
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
-      if (error.code === 'internal')
-        options.log('error', `upgrade failed in Glassway: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+      if (error.code === 'internal') options.log('error', `upgrade failed in Glassway: ${faultText(thrown)}`);
       socket.end(rawErrorResponse(error, dialectOfPath(req.url ?? '', options.upstreams), 'Glassway Error'));
     }
   };

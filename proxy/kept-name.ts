@@ -1,0 +1,75 @@
+/**
+ * What is kept of values that should be names (of models, tiers, reasons, ids) and of paths: such values come from the
+ * caller's body and the provider's answer, and nothing but their place says that they are names and no text. Names come
+ * again and again, so that each is looked at once. Pure but for that memory, which is bounded.
+ */
+import { cleanMessage } from './clean-message.ts';
+
+export const NOT_A_NAME = '[not a name]';
+const REMEMBERED_MAX = 2_000;
+const NAME_CHARS_MAX = 512;
+const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.,:/@+~=()[\]-]*(?: [\p{L}\p{N}\p{M}_.,:/@+~=()[\]-]+){0,3}$/u;
+const ID = /^[\w.:+/=~-]{0,256}$/;
+/** Vertex puts a version after an at sign; a domain has a dot and letters. */
+const ADDRESS = /@[^/\s]*\.[a-z]{2,}/i;
+const SEGMENT_CHARS_MAX = 128;
+/** What clients encode in a name or an id: `/`, `:`, `@`, `+`, `=`, `,`. */
+const ENCODED_IN_NAMES = /%(?:2f|3a|40|2b|3d|2c)/gi;
+/** JSON of numbers, and of words without spaces. */
+const PLAIN_USAGE = /^[\w.:,{}[\]"/+-]*$/;
+const USAGE_WORD = /^[\w.:/+-]{0,64}$/;
+
+const names = new Map<string, string>();
+const paths = new Map<string, string>();
+
+export function keptName(value: string): string {
+  return value === ''
+    ? ''
+    : remember(names, value, (text) => (text.length <= NAME_CHARS_MAX && NAME.test(text) && isClean(text) ? text : NOT_A_NAME));
+}
+
+/** An id is another each time. */
+export function keptId(value: string): string {
+  return ID.test(value) ? value : NOT_A_NAME;
+}
+
+/** Segments that are text, addresses or keys are left out: some services take the prompt in the path. */
+export function keptPath(path: string): string {
+  return remember(paths, path, (whole) => whole.split('/').map(keptSegment).join('/'));
+}
+
+function keptSegment(segment: string): string {
+  const plain = segment.replace(ENCODED_IN_NAMES, (code) => decodeURIComponent(code));
+  const kept =
+    segment.length <= SEGMENT_CHARS_MAX && !plain.includes('%') && !plain.includes('+') && !ADDRESS.test(plain) && isClean(plain);
+  return kept ? segment : '…';
+}
+
+/** The provider's usage object as JSON: its numbers, and its words that are names of something. */
+export function keptUsage(usage: unknown): string {
+  const json = JSON.stringify(usage) ?? '';
+  if (PLAIN_USAGE.test(json)) return json;
+  return JSON.stringify(usage, (key, value: unknown) => {
+    if (!USAGE_WORD.test(key)) return undefined;
+    return typeof value === 'string' && !USAGE_WORD.test(value) ? NOT_A_NAME : value;
+  });
+}
+
+/** Enumerations that a request sets; most set none. */
+export function keptWords(words: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const entries = Object.entries(words);
+  return entries.length === 0 ? words : Object.fromEntries(entries.map(([name, value]) => [name, keptName(value)]));
+}
+
+function isClean(text: string): boolean {
+  return !ADDRESS.test(text) && cleanMessage(text) === text;
+}
+
+function remember(known: Map<string, string>, value: string, read: (value: string) => string): string {
+  const remembered = known.get(value);
+  if (remembered !== undefined) return remembered;
+  const kept = read(value);
+  if (known.size >= REMEMBERED_MAX) known.clear();
+  known.set(value, kept);
+  return kept;
+}
