@@ -1,11 +1,12 @@
 /**
- * How a stopping proxy takes leave of its clients. The listening socket closes at once; calls in flight end; a call
- * that still comes on an open connection is carried and answered with `Connection: close`; a connection on which
- * nothing comes for a while is closed. What runs longer than the limit is cut off.
+ * How a stopping proxy takes leave of its clients. The listening socket closes; calls in flight end; a call that still
+ * comes on an open connection is carried and answered with `Connection: close`; a connection on which nothing comes for
+ * a while is closed. What runs longer than the limit is cut off.
  *
  * A client that is just sending on a connection that we are just closing meets a reset, which HTTP/1.1 cannot avoid
- * (RFC 9112 §9.5). The connections that are in use are those where that happens, and they get their `close` with an
- * answer; what is left after the grace are connections that nobody has used for so long.
+ * (RFC 9112 §9.5), and so does one that is not accepted yet when the listening socket closes. The connections in use are
+ * those where that happens, and they get their `close` with an answer; what is left after the grace are connections
+ * that nobody has used for so long, and they are closed right after a look at what has arrived.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -21,10 +22,19 @@ export interface DrainOptions {
   readonly log: Log;
 }
 
+/** A turn of the event loop this short has just seen all that had arrived. */
+const QUIET_TURN_MS = 1;
+/** So many turns are waited for a quiet one. */
+const TURNS_MAX = 200;
+/** Closing takes time too, in which more arrives. */
+const CLOSED_AT_ONCE = 4;
+
 /** Sees the server's connections from the start; resolves the drain when the last of them is gone. */
 export function createDrain(server: Server): (options: DrainOptions) => Promise<void> {
   const sockets = new Set<Socket>();
+  let accepted = 0;
   server.on('connection', (socket: Socket) => {
+    accepted += 1;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -35,17 +45,24 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
       req.socket.setTimeout(0);
     });
     // With a listener, what happens after a time limit is ours.
-    server.on('timeout', closeUnlessUsed);
+    server.on('timeout', createCloser());
     // For answers that are under way, whose headers have said `keep-alive`. 0 would be for ever.
     server.keepAliveTimeout = Math.max(1, idle_ms);
     server.keepAliveTimeoutBuffer = 0;
-    for (const socket of sockets) if (isIdle(socket)) socket.setTimeout(Math.max(1, idle_ms));
-    // Not `server.close()` of HTTP: that closes idle connections at once.
-    NetServer.prototype.close.call(server);
     const limit = setTimeout(() => {
       log('warn', `calls still running after ${limit_ms} ms are cut off`);
       cutOff();
     }, limit_ms);
+    // Node accepts one connection a turn: after a turn without any, none waits.
+    let before = Number.NaN;
+    await quietTurn(() => {
+      const noneCame = accepted === before;
+      before = accepted;
+      return noneCame;
+    });
+    // Not `server.close()` of HTTP: that closes idle connections at once.
+    NetServer.prototype.close.call(server);
+    for (const socket of sockets) if (isIdle(socket)) socket.setTimeout(Math.max(1, idle_ms));
     await closed;
     clearTimeout(limit);
   };
@@ -56,10 +73,37 @@ function isIdle(socket: Socket): boolean {
   return socket.bytesRead === 0 || (socket.timeout ?? 0) > 0;
 }
 
-/** Timers run before what has arrived meanwhile is read: that may be a call. */
-function closeUnlessUsed(socket: Socket): void {
-  const { bytesRead } = socket;
-  setImmediate(() => {
-    if (socket.bytesRead === bytesRead) socket.destroySoon();
+/** Closes the connections that it is given, but for those that turn out to be used after all. */
+function createCloser(): (socket: Socket) => void {
+  const due = new Map<Socket, number>();
+  const closeDue = async (): Promise<void> => {
+    while (due.size > 0) {
+      await quietTurn(() => true);
+      for (const [socket, bytesRead] of [...due].slice(0, CLOSED_AT_ONCE)) {
+        due.delete(socket);
+        if (socket.bytesRead === bytesRead) socket.destroySoon();
+      }
+    }
+  };
+  return (socket) => {
+    due.set(socket, socket.bytesRead);
+    if (due.size === 1) void closeDue();
+  };
+}
+
+/** Resolves right after a turn of the event loop that was short and of which `holds` is true, or after a while. */
+function quietTurn(holds: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    let turns = 0;
+    let begun_ms = Number.NEGATIVE_INFINITY;
+    const look = (): void => {
+      const now_ms = performance.now();
+      const quiet = holds() && now_ms - begun_ms < QUIET_TURN_MS;
+      turns += 1;
+      begun_ms = now_ms;
+      if (quiet || turns > TURNS_MAX) resolve();
+      else setImmediate(look);
+    };
+    setImmediate(look);
   });
 }
