@@ -33,6 +33,8 @@ afterAll(async () => {
   await clickhouse?.stop();
 });
 
+const ROLLUPS = ['calls_by_minute', 'latency_by_hour'];
+
 /** A proxy of its own for each test. */
 function proxy() {
   tests += 1;
@@ -54,11 +56,12 @@ function proxy() {
     calls: () => count('calls'),
     bodies: () => count('bodies'),
     rolledUp: () => count('calls_by_minute', 'sum(calls)'),
+    rolledUpIn: (table: string) => count(table, 'sum(calls)'),
   };
 }
 
-async function post(id: string, records: readonly CallRecord[], age?: string): Promise<number> {
-  const response = await fetch(`${ingest.url}${BATCH_PATH}`, {
+async function postRaw(id: string, records: readonly CallRecord[], age?: string): Promise<Response> {
+  return await fetch(`${ingest.url}${BATCH_PATH}`, {
     method: 'POST',
     headers: {
       'content-type': BATCH_CONTENT_TYPE,
@@ -68,6 +71,10 @@ async function post(id: string, records: readonly CallRecord[], age?: string): P
     },
     body: new Uint8Array(gzipSync(records.map((record) => JSON.stringify(record)).join('\n'))),
   });
+}
+
+async function post(id: string, records: readonly CallRecord[], age?: string): Promise<number> {
+  const response = await postRaw(id, records, age);
   const answer = (await response.json()) as { accepted?: number };
   expect([response.status, answer.accepted]).toEqual([200, records.length]);
   return response.status;
@@ -94,6 +101,30 @@ test.each([['1'], ['900'], ['unknown']])('a rollup that was cut short is complet
   await post(id, batch, age);
   expect([await calls(), await rolledUp()]).toEqual([3, 3]);
 });
+
+test('a rollup that kill -9 of ClickHouse cut short is completed when the batch comes again', async () => {
+  const cut = new Set<string>();
+  // Which rollup comes after the slow view is chance; each round is one more.
+  for (let round = 0; round < 12 && cut.size < ROLLUPS.length; round += 1) {
+    const { id, record, calls, rolledUpIn } = proxy();
+    const batch = [record(1), record(2), record(3), record(4)];
+    await command(`CREATE TABLE slow_${round} (waited UInt8) ENGINE = MergeTree ORDER BY ()`);
+    await command(`CREATE MATERIALIZED VIEW slow_${round}_view TO slow_${round} AS SELECT sleepEachRow(0.7) AS waited FROM calls`);
+    const interrupted = postRaw(id, batch).catch(() => undefined);
+    await waitFor('the calls to be committed', async () => (await calls()) === batch.length);
+    process.kill(clickhouse.pid() as number, 'SIGKILL');
+    expect((await interrupted)?.status).not.toBe(200);
+    await waitFor('ClickHouse and ingest to be back', async () => {
+      await command(`DROP VIEW IF EXISTS slow_${round}_view`).catch(() => {});
+      return (await fetch(`${ingest.url}/readyz`)).ok;
+    });
+    expect(await calls()).toBe(batch.length);
+    for (const table of ROLLUPS) if ((await rolledUpIn(table)) === 0) cut.add(table);
+    await post(id, batch);
+    expect([await calls(), ...(await Promise.all(ROLLUPS.map(rolledUpIn)))]).toEqual([4, ...ROLLUPS.map(() => 4)]);
+  }
+  expect([...cut].sort()).toEqual([...ROLLUPS].sort());
+}, 120_000);
 
 describe('with the token forgotten', () => {
   const forget = async () => {
