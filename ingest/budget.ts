@@ -6,11 +6,11 @@ import { Refusal } from './refusal.ts';
 
 export interface BudgetLimits {
   readonly batches: number;
-  /** Decoded bytes. A batch holds them about three times while it is in work: body, rows, what is being sent. */
+  /** Decoded bytes. A batch holds them some six times while it is in work: body, records, rows, what is being sent, and what is not collected yet. */
   readonly bytes: number;
 }
 
-export const BUDGET_LIMITS: BudgetLimits = { batches: 64, bytes: 96 * 1024 * 1024 };
+export const BUDGET_LIMITS: BudgetLimits = { batches: 64, bytes: 64 * 1024 * 1024 };
 
 /** One batch's share. */
 export interface Share {

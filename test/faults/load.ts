@@ -125,7 +125,7 @@ export class Load {
       }
       if (pause_ms > 0) await sleep(pause_ms);
     }
-    if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+    if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode} ${answer.headers['x-glassway-error'] ?? ''}`.trim());
     if (shape !== undefined && shape !== 'stream' && bytes < Number(shape)) throw new Error(`${bytes} of ${shape} bytes`);
   }
 }

@@ -2,7 +2,7 @@
  * What is done to a running Glassway: the one table of the fault tests. Each entry does its harm while calls run at
  * a steady rate; what must hold afterwards is the same for all (run.ts), but for the two things an entry may say.
  */
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../kit/glassway.ts';
@@ -135,7 +135,8 @@ export const SCENARIOS: readonly Scenario[] = [
       stand.relay.mode = 'refuse';
       for (let times = 0; times < (quick ? 1 : 5); times += 1) {
         renameSync(join(dataDir, 'journal'), join(dataDir, `taken-away-${times}`));
-        await sleep(1_500);
+        await waitFor('the folder to be made again', () => existsSync(join(dataDir, 'journal')) || undefined);
+        await sleep(500);
       }
       stand.relay.mode = 'pass';
     },
