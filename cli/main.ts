@@ -96,7 +96,7 @@ command('ingest', 'run ingest and the console; needs CLICKHOUSE_URL').action(asy
   const log = createLog('ingest');
   const { startIngest } = await import('../ingest/main.ts');
   process.exitCode = await runService(async () => {
-    const ingest = await startIngest(settings, { version: VERSION, log });
+    const ingest = await startIngest(settings, { version: VERSION, dataDir: resolve(options.data), log });
     if (process.send === undefined) log('info', `batches and console on ${ingest.url}, ClickHouse at ${settings.clickhouse.url}`);
     return ingest;
   }, log);

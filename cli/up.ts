@@ -5,8 +5,11 @@
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Agent, request } from 'undici';
 import { keysFile } from '../contract/auth-settings.ts';
+import { readClientTls } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
+import { keptSecret } from '../contract/kept-secret.ts';
 import { openKeyRing } from '../contract/key-ring.ts';
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
@@ -53,15 +56,16 @@ export async function up(options: UpOptions): Promise<void> {
     return supervised;
   };
   try {
-    const ingestUrl = urlOf(settings.listen.host, settings.listen.ingest);
-    const proxy = child('proxy', { GLASSWAY_INGEST_URL: ingestUrl }, settings.timeouts.drainMs + 15_000);
+    const ingestUrl = urlOf(settings.listen.host, settings.listen.ingest, settings.access.tls === undefined ? 'http' : 'https');
+    const secrets = secretsOf(settings, options.dataDir);
+    const proxy = child('proxy', { GLASSWAY_INGEST_URL: ingestUrl, ...secrets.ofBoth }, settings.timeouts.drainMs + 15_000);
     // Its failure is looked at below, after ClickHouse's; until then it must not count as unhandled.
     proxy.ready.catch(() => {});
     const clickhouse = await openClickHouse(settings, options.dataDir);
     stops.push(() => clickhouse.stop());
-    const ingest = child('ingest', clickhouse.env, INGEST_STOP_MS);
+    const ingest = child('ingest', { ...clickhouse.env, ...secrets.ofBoth, ...secrets.ofIngest }, INGEST_STOP_MS);
     await Promise.all([proxy.ready, ingest.ready]);
-    const reachable = await answersReady(`${ingestUrl}/readyz`, clickhouse.embedded ? READY_WAIT_MS : REACHABLE_WAIT_MS, signal);
+    const reachable = await answersReady(`${ingestUrl}/readyz`, settings, clickhouse.embedded ? READY_WAIT_MS : REACHABLE_WAIT_MS, signal);
     if (!reachable && clickhouse.embedded && !signal.aborted)
       throw new StartError(`Ingest did not become ready within ${READY_WAIT_MS / 1_000} s; its messages above say why.`);
     if (!signal.aborted) {
@@ -123,6 +127,15 @@ function countKeys(settings: Settings, dataDir: string): { calls: number; consol
   return { calls: keys.count('calls'), console: keys.count('console') };
 }
 
+/** What proxy and ingest know each other by, and what signs the console's sessions: made once for whoever sets none. */
+function secretsOf({ access }: Settings, dataDir: string): { ofBoth: Record<string, string>; ofIngest: Record<string, string> } {
+  const kept = (name: string) => keptSecret(dataDir, name).toString('hex');
+  return {
+    ofBoth: { GLASSWAY_ACCESS_INGEST_SECRET: access.ingestSecret ?? kept('ingest.key') },
+    ofIngest: { GLASSWAY_ACCESS_SESSION_SECRET: access.sessionSecret ?? kept('session.key') },
+  };
+}
+
 function makeDataDir(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -134,19 +147,22 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
-async function answersReady(url: string, limit_ms: number, signal: AbortSignal): Promise<boolean> {
+async function answersReady(url: string, settings: Settings, limit_ms: number, signal: AbortSignal): Promise<boolean> {
   const until_ms = performance.now() + limit_ms;
-  while (performance.now() < until_ms && !signal.aborted) {
+  const dispatcher = new Agent({ connect: { ...readClientTls(settings.access.shipperTls) } });
+  let ready = false;
+  while (!ready && performance.now() < until_ms && !signal.aborted) {
     try {
-      const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) });
-      await answer.body?.cancel();
-      if (answer.ok) return true;
+      const answer = await request(url, { dispatcher, signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) });
+      await answer.body.dump();
+      ready = answer.statusCode === 200;
     } catch {
       // not listening yet
     }
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    if (!ready) await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  return false;
+  await dispatcher.destroy();
+  return ready;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -156,7 +172,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function urlOf(host: string, port: number): string {
+function urlOf(host: string, port: number, scheme: 'http' | 'https'): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

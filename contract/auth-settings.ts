@@ -11,6 +11,7 @@ import { isLoopback } from './listen.ts';
  * word of whoever wrote it.
  */
 export const Auth = z.enum(['auto', 'required', 'none']).default('auto');
+export type Auth = z.infer<typeof Auth>;
 
 const SECRET_CHARS_MIN = 32;
 const HOST_NAME = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
@@ -64,7 +65,7 @@ export const ProviderKey = z.union(
 );
 
 /** Whether whoever comes must show a key. */
-export function keysRequired(settings: { readonly auth: z.infer<typeof Auth>; readonly listen: { readonly host: string } }): boolean {
+export function keysRequired(settings: { readonly auth: Auth; readonly listen: { readonly host: string } }): boolean {
   return settings.auth === 'required' || (settings.auth === 'auto' && !isLoopback(settings.listen.host));
 }
 

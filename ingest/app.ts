@@ -8,6 +8,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import type { Log } from '../contract/log.ts';
 import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/record.ts';
 import { parseLines, readBody, readHead } from './accept.ts';
+import type { Access } from './access.ts';
 import type { WorkBudget } from './budget.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { hasUsage, type Pricer } from './price.ts';
@@ -22,6 +23,7 @@ export interface AppDeps {
   readonly readiness: Readiness;
   readonly budget: WorkBudget;
   readonly metrics: IngestMetrics;
+  readonly access: Access;
   readonly isStopping: () => boolean;
   /** This process, in the rows that it writes. */
   readonly ingestId: string;
@@ -44,7 +46,7 @@ export function createApp(deps: AppDeps): Express {
     });
     next();
   });
-  app.post(BATCH_PATH, (request, response) => takeBatch(deps, request, response));
+  app.post(BATCH_PATH, deps.access.batches, (request, response) => takeBatch(deps, request, response));
   app.all(BATCH_PATH, (_request, response) => {
     response.set('allow', 'POST');
     sendError(response, 405, 'method_not_allowed', `${BATCH_PATH} takes POST.`);
@@ -52,11 +54,12 @@ export function createApp(deps: AppDeps): Express {
   app.get('/healthz', (_request, response) => {
     response.json({ ok: true });
   });
-  app.get('/readyz', async (_request, response) => {
+  app.get('/readyz', async (request, response) => {
     const reason = deps.isStopping() ? 'shutting down' : await deps.readiness.reason();
-    response.status(reason === undefined ? 200 : 503).json(reason === undefined ? { ready: true } : { ready: false, reason });
+    const told = deps.access.maySeeDetails(request) ? { reason } : {};
+    response.status(reason === undefined ? 200 : 503).json(reason === undefined ? { ready: true } : { ready: false, ...told });
   });
-  app.get('/metrics', async (_request, response) => {
+  app.get('/metrics', deps.access.metrics, async (_request, response) => {
     response.set('content-type', deps.metrics.contentType).send(await deps.metrics.expose());
   });
   app.use(deps.console);

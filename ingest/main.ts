@@ -3,13 +3,19 @@
  * Takes the settings; gives the address once it listens. Ready only when its tables are there (`/readyz`);
  * before that batches are refused with `Retry-After`. Stateless: it may be killed at any moment.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { v7 as uuidv7 } from 'uuid';
+import { keysFile } from '../contract/auth-settings.ts';
+import { readPem } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
+import { NO_KEYS, openKeyRing } from '../contract/key-ring.ts';
 import { listen, StartError } from '../contract/listen.ts';
 import { createLog, type Log } from '../contract/log.ts';
+import { ownNamesOf } from '../contract/read-check.ts';
+import { createAccess } from './access.ts';
 import { createApp } from './app.ts';
 import { WorkBudget } from './budget.ts';
 import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
@@ -27,6 +33,8 @@ import { createWriter } from './write.ts';
 
 export interface IngestOptions {
   readonly version: string;
+  /** Where the keys lie, unless `access.keysFile` says otherwise; missing: there are none. */
+  readonly dataDir?: string;
   readonly log?: Log;
 }
 
@@ -57,6 +65,8 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     QUERY_MS_MAX,
     READS_AT_ONCE_MAX,
   );
+  const keys = options.dataDir === undefined ? NO_KEYS : openKeyRing(keysFile(settings, options.dataDir), log);
+  const access = createAccess(settings, keys);
   const budget = new WorkBudget();
   let stopping = false;
 
@@ -88,6 +98,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     readiness,
     budget,
     metrics,
+    access,
     isStopping: () => stopping,
     ingestId: uuidv7(),
     log,
@@ -98,11 +109,14 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
       proxyUrl: config.proxyUrl,
       pricer,
       traceUrl: settings.console.traceUrl,
+      hosts: ownNamesOf(settings),
+      access,
     }),
   });
-  const server = createServer({ requestTimeout: REQUEST_MS_MAX }, app);
+  const { server, scheme } = createIngestServer(settings, app);
   const release = async (): Promise<void> => {
     prices.stop();
+    keys.close();
     // Closing the client is what ends a migration that hangs.
     await Promise.all([readiness.stop(), writer.close(), reader.close()]);
   };
@@ -122,7 +136,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     await release();
   };
   return {
-    url: `http://${urlHost(config.host)}:${port}`,
+    url: `${scheme}://${urlHost(config.host)}:${port}`,
     stop: () => {
       stopped ??= stop();
       return stopped;
@@ -130,11 +144,30 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   };
 }
 
+/** Plain, or with `access.tls`. A browser need not show a certificate: what takes batches looks whether one was shown. */
+function createIngestServer({ access: { tls } }: Settings, app: RequestListener): { server: Server; scheme: 'http' | 'https' } {
+  if (tls === undefined) return { server: createServer({ requestTimeout: REQUEST_MS_MAX }, app), scheme: 'http' };
+  const ca = tls.caFile === undefined ? undefined : readPem(tls.caFile, 'access.tls.caFile');
+  const server = createTlsServer(
+    {
+      requestTimeout: REQUEST_MS_MAX,
+      cert: readPem(tls.certFile, 'access.tls.certFile'),
+      key: readPem(tls.keyFile, 'access.tls.keyFile'),
+      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: false }),
+    },
+    app,
+  );
+  return { server, scheme: 'https' };
+}
+
 /**
  * Brings the tables about and ends, for deployments that do so before they start ingest.
  * @throws ConfigError without a ClickHouse, StartError when it does not answer or refuses
  */
-export async function migrateOnce(settings: Settings, options: Required<IngestOptions>): Promise<{ applied: string[]; version: number }> {
+export async function migrateOnce(
+  settings: Settings,
+  options: Required<Pick<IngestOptions, 'version' | 'log'>>,
+): Promise<{ applied: string[]; version: number }> {
   const config = ingestConfig(settings);
   const client = connect(config.writer, `glassway-migrate/${options.version}`, QUERY_MS_MAX, 1);
   try {

@@ -5,8 +5,8 @@
  * Synchronous and cheap (one SHA-256 of 60 bytes): it stands before every call.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { isIP } from 'node:net';
 import { GatewayError } from '../contract/errors.ts';
+import { hostNameOf, isOwnName } from '../contract/host-names.ts';
 import type { KeyRing } from '../contract/key-ring.ts';
 import { KEY_SHAPE, type KeyFault, looksLikeKey } from '../contract/keys.ts';
 import { isLoopback } from '../contract/listen.ts';
@@ -111,13 +111,8 @@ function createBrowserCheck({ host, hosts, origins }: AdmitOptions): (headers: I
     const { origin } = headers;
     if (origin !== undefined && isForeignPage(origin) && !allowedOrigins.has(origin))
       throw new GatewayError('origin_not_allowed', `${JSON.stringify(origin.slice(0, 100))} is not in access.origins.`);
-    if (!checksHost || headers.host === undefined) return;
-    const name = headers.host
-      .replace(/:\d*$/, '')
-      .replace(/^\[|\]$/g, '')
-      .toLowerCase();
-    // A name without a dot is one of the local network: no page's own name is.
-    if (name.includes('.') && !isLoopback(name) && isIP(name) === 0 && !allowedHosts.has(name))
+    const name = checksHost ? hostNameOf(headers.host) : undefined;
+    if (name !== undefined && !isOwnName(name, allowedHosts))
       throw new GatewayError('host_not_allowed', `${JSON.stringify(name.slice(0, 100))} is not in access.hosts.`);
   };
 }

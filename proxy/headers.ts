@@ -1,6 +1,6 @@
 /**
  * Which headers cross the proxy. Works on raw header lists ([name, value, name, value, …]), so that case,
- * order and repetition arrive as they were sent. Never changes a value.
+ * order and repetition arrive as they were sent. Changes no value but a cookie header that holds the console's session.
  */
 
 /** Headers that belong to one connection, not to the message (RFC 9110 §7.6.1, RFC 9112 §9.6), lower case. */
@@ -40,10 +40,15 @@ export function requestHeaders(raw: readonly string[], credential?: { readonly n
     const lower = name.toLowerCase();
     if (KEPT_FROM_PROVIDERS.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
     if (credential !== undefined && (CREDENTIALS.has(lower) || lower === credential.name)) continue;
-    out.push(name, raw[i + 1] as string);
+    out.push(name, lower === 'cookie' ? withoutOwnCookie(raw[i + 1] as string) : (raw[i + 1] as string));
   }
   if (credential !== undefined) out.push(credential.name, credential.value);
   return out;
+}
+
+/** Browsers send the cookies of a host to all its ports: the console's session is none of a provider's business. */
+function withoutOwnCookie(cookies: string): string {
+  return cookies.replace(/(^|; ?)glassway_session=[^;]*(; ?|$)/, (_all, before: string, after: string) => (before && after ? before : ''));
 }
 
 /** The response headers for the client. Undici hands them over as bytes; HTTP's field values are latin1 to Node. */

@@ -3,15 +3,17 @@
  * order: no new calls, the running ones to their end, the records to ingest. Runs without ingest too.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { keysFile } from '../contract/auth-settings.ts';
+import { readClientTls } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
+import { keptSecret } from '../contract/kept-secret.ts';
 import { openKeyRing } from '../contract/key-ring.ts';
-import { listen, StartError } from '../contract/listen.ts';
+import { listen } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
+import { createReadCheck } from '../contract/read-check.ts';
 import { createAdminApp } from './admin.ts';
 import { createProxyApp } from './app.ts';
 import { upstreamTable } from './config.ts';
@@ -20,7 +22,7 @@ import { startAdoption } from './journal/adopt.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
 import { readProviderKeys } from './provider-keys.ts';
-import { type Shipper, startShipper } from './ship.ts';
+import { type IngestLink, type Shipper, startShipper } from './ship.ts';
 
 export interface RunningProxy {
   readonly url: string;
@@ -37,6 +39,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   const upstreams = upstreamTable(settings);
   const providerKeys = readProviderKeys(settings, upstreams, process.env);
   const keys = openKeyRing(keysFile(settings, options.dataDir), log);
+  const link: IngestLink = { secret: settings.access.ingestSecret, tls: readClientTls(settings.access.shipperTls) };
   const id = proxyId();
   const root = settings.journal.dir ?? join(options.dataDir, 'journal');
   const journal = openJournal({
@@ -55,11 +58,19 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   };
   journal.onLoss(lose);
   journal.onFault((code) => metrics.journalFaults.inc({ code }));
-  const fingerprintKey = readFingerprintKey(options.dataDir);
+  const fingerprintKey = keptSecret(options.dataDir, 'fingerprint.key');
   const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log, keys, providerKeys });
   const drain = createDrain(app.server);
   const state = { accepting: true };
-  const admin = createAdminApp({ metrics, journal, version: options.version, ingestUrl: settings.ingestUrl, losses: () => losses, state });
+  const admin = createAdminApp({
+    metrics,
+    journal,
+    version: options.version,
+    ingestUrl: settings.ingestUrl,
+    losses: () => losses,
+    state,
+    mayRead: createReadCheck(settings, keys),
+  });
   const { host } = settings.listen;
   try {
     await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
@@ -75,6 +86,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
       ? undefined
       : startShipping({
           ingestUrl: settings.ingestUrl,
+          link,
           journal,
           root,
           proxyId: id,
@@ -112,6 +124,7 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
 
 interface ShippingOptions {
   readonly ingestUrl: string;
+  readonly link: IngestLink;
   readonly journal: Journal;
   readonly root: string;
   readonly proxyId: string;
@@ -122,14 +135,16 @@ interface ShippingOptions {
 }
 
 /** Ships the own journal, and beside it those that dead processes left. */
-function startShipping({ ingestUrl, journal, root, proxyId, bytesMax, metrics, lose, log }: ShippingOptions): { stop(): Promise<void> } {
-  const own = startShipper({ ingestUrl, source: journal, metrics, log });
+function startShipping({ ingestUrl, link, journal, root, proxyId, bytesMax, metrics, lose, log }: ShippingOptions): {
+  stop(): Promise<void>;
+} {
+  const own = startShipper({ ingestUrl, link, source: journal, metrics, log });
   let adopted: Shipper | undefined;
   const adoption = startAdoption({
     root,
     proxyId,
     async shipAll(source) {
-      adopted = startShipper({ ingestUrl, source, metrics, log });
+      adopted = startShipper({ ingestUrl, link, source, metrics, log });
       const shipped = await adopted.drained();
       await adopted.stop();
       return shipped;
@@ -160,25 +175,6 @@ function proxyId(): string {
       .replace(/[^A-Za-z0-9-]/g, '-')
       .slice(0, 40) || 'proxy';
   return `${host}-${randomBytes(6).toString('hex')}`;
-}
-
-/** The installation's secret for key fingerprints: made once, readable by its owner only. */
-function readFingerprintKey(dataDir: string): Buffer {
-  const path = join(dataDir, 'fingerprint.key');
-  try {
-    mkdirSync(dataDir, { recursive: true });
-    try {
-      writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    return readFileSync(path);
-  } catch (error) {
-    throw new StartError(
-      `The data folder ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}. Give another with --data DIR.`,
-      { cause: error },
-    );
-  }
 }
 
 function hostInUrl(host: string): string {

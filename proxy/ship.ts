@@ -6,6 +6,7 @@
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { Agent, request } from 'undici';
+import type { ClientTls } from '../contract/client-tls.ts';
 import type { Log } from '../contract/log.ts';
 import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../contract/record.ts';
 import { faultText } from './fault-text.ts';
@@ -36,8 +37,16 @@ export interface Shipper {
   stop(): Promise<void>;
 }
 
+/** What the proxy and ingest know each other by. */
+export interface IngestLink {
+  readonly secret: string | undefined;
+  readonly tls: ClientTls;
+}
+
 export interface ShipperOptions {
   readonly ingestUrl: string;
+  /** Missing: ingest asks nothing. */
+  readonly link?: IngestLink;
   readonly source: BatchSource;
   readonly metrics: ProxyMetrics;
   readonly log: Log;
@@ -62,7 +71,8 @@ export function startShipper(options: ShipperOptions): Shipper {
 class BatchShipper implements Shipper {
   readonly #options: ShipperOptions;
   readonly #url: string;
-  readonly #agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, connections: 2 });
+  readonly #agent: Agent;
+  readonly #authorization: Record<string, string>;
   readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
   #hurried = false;
@@ -72,6 +82,9 @@ class BatchShipper implements Shipper {
 
   constructor(options: ShipperOptions) {
     this.#options = options;
+    const { secret, tls = {} } = options.link ?? {};
+    this.#agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, connections: 2, connect: { ...tls } });
+    this.#authorization = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
     this.#url = `${options.ingestUrl.replace(/\/+$/, '')}${BATCH_PATH}`;
     options.source.onAppend(() => {
       if (options.source.records === 1) this.#wake();
@@ -177,7 +190,13 @@ class BatchShipper implements Shipper {
 
   async #send(part: Part, body: Buffer, age: Record<string, string>): Promise<Attempt> {
     try {
-      const headers = { 'content-type': BATCH_CONTENT_TYPE, 'content-encoding': 'gzip', [BATCH_ID_HEADER]: part.id, ...age };
+      const headers = {
+        'content-type': BATCH_CONTENT_TYPE,
+        'content-encoding': 'gzip',
+        [BATCH_ID_HEADER]: part.id,
+        ...this.#authorization,
+        ...age,
+      };
       const answer = await request(this.#url, { method: 'POST', dispatcher: this.#agent, headers, body, signal: this.#stopping.signal });
       return readAttempt(part.id, answer.statusCode, await readBounded(answer.body), retryAfterMs(answer.headers['retry-after']));
     } catch (error) {

@@ -223,7 +223,14 @@ export type LossAnswer = CallLoss & { readonly window_seconds: number; readonly 
 
 export interface ErrorAnswer {
   readonly error: {
-    readonly code: 'bad_parameter' | 'not_found' | 'clickhouse_unavailable' | 'query_too_heavy' | 'internal' | 'host_not_allowed';
+    readonly code:
+      | 'bad_parameter'
+      | 'not_found'
+      | 'clickhouse_unavailable'
+      | 'query_too_heavy'
+      | 'internal'
+      | 'host_not_allowed'
+      | 'login_required';
     /** What is wrong and what to do about it, for a person. */
     readonly message: string;
   };

@@ -6,21 +6,24 @@
  */
 import { isIP } from 'node:net';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { hostNameOf } from '../../contract/host-names.ts';
 import type { ErrorAnswer } from './api-types.ts';
 
 /** No inline script or style anywhere; scripts set styles through the CSSOM, which needs no exception. */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
 const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': [
-    "default-src 'self'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
+  'content-security-policy': CONTENT_SECURITY_POLICY,
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -33,20 +36,12 @@ export function createGuard(hosts: readonly string[]): RequestHandler {
   const allowed = new Set(['localhost', ...hosts.map((host) => host.toLowerCase())]);
   return (request: Request, response: Response, next: NextFunction) => {
     response.set(HEADERS);
-    const name = hostName(request.headers.host);
+    const name = hostNameOf(request.headers.host);
     if (name !== undefined && (allowed.has(name) || name.endsWith('.localhost') || isIP(name) !== 0)) {
       next();
       return;
     }
-    const message = `The console does not answer for the host ${JSON.stringify(name ?? '')}. Open it by its IP address, or as ${[...allowed].join(', ')}.`;
+    const message = `The console does not answer for the host ${JSON.stringify(name ?? '')}. Open it by its IP address, or as ${[...allowed].join(', ')}; access.hosts names more.`;
     response.status(421).json({ error: { code: 'host_not_allowed', message } } satisfies ErrorAnswer);
   };
-}
-
-/** `Host` without its port, brackets off; undefined when it is missing or no host. */
-function hostName(host: string | undefined): string | undefined {
-  if (host === undefined || !URL.canParse(`http://${host}`)) return undefined;
-  const url = new URL(`http://${host}`);
-  if (url.pathname !== '/' || url.username !== '' || url.search !== '') return undefined;
-  return url.hostname.replace(/^\[|\]$/g, '');
 }

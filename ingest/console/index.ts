@@ -3,13 +3,15 @@
  * server. Takes a ClickHouse client of a read-only user; never writes, never loads anything from elsewhere.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
-import express, { type Router } from 'express';
+import express, { type RequestHandler, type Router } from 'express';
 import { createLog, type Log } from '../../contract/log.ts';
+import type { Access } from '../access.ts';
 import type { Pricer } from '../price.ts';
 import { createApi } from './api.ts';
 import { loadAssets, serveAsset } from './assets.ts';
 import { type Boards, loadBoards } from './boards.ts';
 import { createGuard } from './guard.ts';
+import { createLogin, sameSiteOnly } from './login.ts';
 import { createRead, createReadColumns, createReadLines } from './read.ts';
 
 export interface ConsoleDeps {
@@ -28,17 +30,28 @@ export interface ConsoleDeps {
   /** Where the APM shows a trace: `https://apm.example/trace/{trace_id}`. */
   readonly traceUrl?: string | undefined;
   readonly log?: Log;
+  /** Who may read; missing: everybody. */
+  readonly access?: Pick<Access, 'console' | 'sessions'>;
 }
 
-/** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor` and `/api`. */
+const changesFromHereOnly: RequestHandler = (request, response, next) => {
+  if (request.method === 'GET' || request.method === 'HEAD') next();
+  else sameSiteOnly(request, response, next);
+};
+
+/** To be mounted at `/`, after the server's own routes: it owns `/`, `/page`, `/vendor`, `/api` and the way to sign in. */
 export function createConsole(deps: ConsoleDeps): Router {
   const { reader, database, version, hosts = [], boards = loadBoards(), pricer, traceUrl, log = createLog('ingest') } = deps;
   const router = express.Router();
   const guard = createGuard([new URL(deps.proxyUrl).hostname, ...hosts]);
-  for (const [path, asset] of loadAssets()) router.get(path, guard, (request, response) => serveAsset(asset, request, response));
+  const before = deps.access === undefined ? [guard] : [guard, deps.access.console];
+  if (deps.access?.sessions !== undefined) router.use(['/login', '/login.css', '/logout'], guard);
+  if (deps.access?.sessions !== undefined) router.use(createLogin(deps.access.sessions));
+  for (const [path, asset] of loadAssets()) router.get(path, ...before, (request, response) => serveAsset(asset, request, response));
   router.use(
     '/api',
-    guard,
+    ...before,
+    changesFromHereOnly,
     createApi({
       read: createRead(reader, database),
       readColumns: createReadColumns(reader, database),

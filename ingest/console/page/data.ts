@@ -36,12 +36,17 @@ export async function load<T>(path: string, signal: AbortSignal): Promise<T> {
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body as T;
-  throw (body as ErrorAnswer | undefined)?.error ?? { code: 'internal', message: `Glassway answered with status ${response.status}.` };
+  const { error } = (body ?? {}) as Partial<ErrorAnswer>;
+  // The session is over: sign in, and come back to this view.
+  if (error?.code === 'login_required') location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  throw error ?? { code: 'internal', message: `Glassway answered with status ${response.status}.` };
 }
 
 /** A fault of the question does not go away by asking again. */
 function isLasting(error: LoadError): boolean {
-  return error.code === 'bad_parameter' || error.code === 'not_found' || error.code === 'host_not_allowed';
+  return (
+    error.code === 'bad_parameter' || error.code === 'not_found' || error.code === 'host_not_allowed' || error.code === 'login_required'
+  );
 }
 
 /**

@@ -32,6 +32,7 @@ const FAILURE_TITLES: Readonly<Record<LoadError['code'], string>> = {
   bad_parameter: 'This link asks for something impossible',
   not_found: 'Not found',
   host_not_allowed: 'This address is not allowed',
+  login_required: 'Signed out',
   internal: 'Something went wrong',
 };
 const RECOVERS: ReadonlySet<LoadError['code']> = new Set(['clickhouse_unavailable', 'console_unreachable', 'query_too_heavy', 'internal']);
