@@ -11,6 +11,7 @@ import { Access, Auth, ProviderKey } from './auth-settings.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { CAPTURE_MODES } from './columns.ts';
 import { ConsoleSettings } from './console-settings.ts';
+import { OtlpEntries, TraceSettings } from './otlp-settings.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
 import { ProjectRedact, Redact } from './privacy-settings.ts';
 
@@ -72,6 +73,8 @@ const Schema = z.strictObject({
   prices: PriceOverrides,
   priceCatalogue: PriceCatalogue,
   console: ConsoleSettings,
+  otlp: OtlpEntries,
+  traces: TraceSettings,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
   ingestUrl: httpUrl.optional(),
   clickhouse: z
@@ -202,10 +205,7 @@ export function loadSettings(options: LoadOptions): Settings {
   return deepFreeze(parsed.data);
 }
 
-/** `90d` or `12h` in seconds. */
-export function durationSeconds(text: string): number {
-  return Number(text.slice(0, -1)) * (text.endsWith('d') ? 86_400 : 3_600);
-}
+export { durationSeconds } from './durations.ts';
 
 /** Names of all environment variables that set a setting, for help and for the documentation's test. */
 export function environmentNames(): string[] {

@@ -93,6 +93,12 @@ export const INGEST_METRICS = {
     help: 'Readings of priceCatalogue; after a failed one the last good prices stay in use.',
     labels: ['result'],
   },
+  spans: {
+    name: 'glassway_ingest_spans_total',
+    type: 'counter',
+    help: 'Spans by result: sent, resent from the table, deferred because the receiver or the queue had no room (they are resent later), refused for good by the receiver, or given_up after traces.resendWithin.',
+    labels: ['result'],
+  },
   batches_refused: {
     name: 'glassway_ingest_batches_refused_total',
     type: 'counter',

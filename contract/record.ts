@@ -124,7 +124,8 @@ function checkFor(column: CallColumn): Check {
   const { type } = column;
   if (type.startsWith('DateTime64'))
     return (v) => (typeof v === 'string' && STARTED_AT.test(v) ? undefined : 'YYYY-MM-DD hh:mm:ss.ffffff in UTC');
-  if (type.includes('UInt')) return checkInteger(type.includes('UInt16') ? 0xffff : UINT64_SAFE_MAX, type.startsWith('Nullable'));
+  if (type.includes('UInt'))
+    return checkInteger(type.includes('UInt16') ? 0xffff : type.includes('UInt8') ? 0xff : UINT64_SAFE_MAX, type.startsWith('Nullable'));
   if (type.includes('Float32'))
     return (v) => (v === null || (typeof v === 'number' && Number.isFinite(v) && v >= 0) ? undefined : 'milliseconds ≥ 0, or null');
   if (type === 'Bool') return (v) => (typeof v === 'boolean' ? undefined : 'true or false');

@@ -1,6 +1,6 @@
 /**
  * The ingest service over HTTP. `takeBatch` lists the way of a batch, in order: limits, decode, parse,
- * validate, price, insert, answer; every way out is a Refusal of the table in refusal.ts. The answer 200
+ * validate, price, insert, hand the spans on, answer; every way out is a Refusal of the table in refusal.ts. The answer 200
  * means that ClickHouse has committed the batch. Holds nothing between batches.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,7 +10,9 @@ import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/recor
 import { parseLines, readBody, readHead } from './accept.ts';
 import type { Access } from './access.ts';
 import type { WorkBudget } from './budget.ts';
+import { errorText } from './error-text.ts';
 import type { IngestMetrics } from './metrics.ts';
+import type { BatchSpans, TraceExport } from './otlp/export.ts';
 import { hasUsage, type Pricer } from './price.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
@@ -27,6 +29,7 @@ export interface AppDeps {
   readonly isStopping: () => boolean;
   /** This process, in the rows that it writes. */
   readonly ingestId: string;
+  readonly traces: Pick<TraceExport, 'begin'>;
   readonly log: Log;
   /** The built-in page and its query API, mounted at `/`. */
   readonly console: Router;
@@ -72,19 +75,34 @@ export function createApp(deps: AppDeps): Express {
 
 async function takeBatch(deps: AppDeps, request: Request, response: Response): Promise<void> {
   let share: ReturnType<WorkBudget['enter']> | undefined;
+  let spans: BatchSpans | undefined;
   try {
     if (deps.isStopping()) throw new Refusal('stopping', '');
     const head = readHead(request);
     if (!deps.readiness.isMigrated()) throw new Refusal('not_ready', '');
     share = deps.budget.enter();
     const body = await readBody(request, { gzip: head.gzip, bytesMax: BATCH_BYTES_MAX, reserve: share.add });
-    const batch = await prepare(body, deps);
+    const ingestedAt = new Date();
+    spans = deps.traces.begin(ingestedAt.getTime());
+    const batch = await prepare(body, deps, { ingestedAt, spans });
+    await openSpans(spans);
     const refused = await deps.write({ ...head, calls: batch.calls, bodies: batch.bodies });
+    spans.commit(refused);
     answer(deps, response, head.id, batch, refused);
   } catch (error) {
     refuse(deps, response, error);
   } finally {
+    spans?.end();
     share?.release();
+  }
+}
+
+/** A call whose span could be forgotten is not inserted: its batch comes again. */
+async function openSpans(spans: BatchSpans): Promise<void> {
+  try {
+    await spans.open();
+  } catch (error) {
+    throw new Refusal('insert_failed', errorText(error), { cause: error });
   }
 }
 
@@ -97,9 +115,13 @@ interface PreparedBatch {
 }
 
 /** Parses, validates and prices, in slices: a batch of 10,000 records takes some 300 ms of the processor. */
-async function prepare(body: Buffer, { price, ingestId }: AppDeps): Promise<PreparedBatch> {
+async function prepare(
+  body: Buffer,
+  { price, ingestId }: AppDeps,
+  { ingestedAt, spans }: { readonly ingestedAt: Date; readonly spans: BatchSpans },
+): Promise<PreparedBatch> {
   const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], unpriced: [] };
-  const written = { ingested_at: clickhouseTime(new Date()), ingest_id: ingestId };
+  const written = { ingested_at: clickhouseTime(ingestedAt), ingest_id: ingestId };
   let sliceEndMs = performance.now() + SLICE_MS;
   for (const parsed of parseLines(body)) {
     if ('reason' in parsed) batch.rejected.push(parsed);
@@ -108,6 +130,7 @@ async function prepare(body: Buffer, { price, ingestId }: AppDeps): Promise<Prep
       const cost = price(record);
       if (cost.cost_source === 'none' && hasUsage(record)) batch.unpriced.push(record.provider);
       batch.calls.push({ line, json: encodeCall(record, cost, written), key: callKey(record) });
+      spans.add(line, record, cost);
       const bodies = encodeBodies(record);
       if (bodies !== undefined) batch.bodies.push({ line, json: bodies, key: bodiesKey(record) });
     }

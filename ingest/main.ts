@@ -25,6 +25,7 @@ import { errorText } from './error-text.ts';
 import { createLossMeter } from './loss.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
+import { createTraceExport, type TraceExport } from './otlp/export.ts';
 import { createPricer } from './price.ts';
 import { startPriceUpdates } from './price-file.ts';
 import { startReadiness } from './readiness.ts';
@@ -51,6 +52,8 @@ const REQUEST_MS_MAX = 60_000;
 /** Inserts that run at once; ClickHouse makes one part of each, so that more of them would only make it merge more. */
 const INSERTS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
+/** How long a stopping ingest waits for spans on their way; others export what is left. */
+const EXPORT_DRAIN_MS_MAX = 5_000;
 
 /**
  * @throws ConfigError without a ClickHouse, StartError when the address cannot be listened on
@@ -85,6 +88,23 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     isReady: readiness.isMigrated,
     loss: createLossMeter(createRead(reader, config.database)),
   });
+  const ingestId = uuidv7();
+  let traces: TraceExport;
+  try {
+    traces = createTraceExport({
+      settings,
+      env: process.env,
+      version: options.version,
+      ingestId,
+      client: writer,
+      onSpans: metrics.spans,
+      isReady: readiness.isMigrated,
+      log,
+    });
+  } catch (error) {
+    await Promise.all([readiness.stop(), writer.close(), reader.close()]);
+    throw error;
+  }
   const prices = startPriceUpdates({ source: settings.priceCatalogue, log, onRead: metrics.pricesRead });
   const pricer = createPricer({ overrides: settings.prices, catalogue: prices.catalogue });
   const app = createApp({
@@ -100,7 +120,8 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     metrics,
     access,
     isStopping: () => stopping,
-    ingestId: uuidv7(),
+    ingestId,
+    traces,
     log,
     console: createConsole({
       reader,
@@ -133,6 +154,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   const stop = async (): Promise<void> => {
     stopping = true;
     await close(server, config.drainMs, log);
+    await traces.stop(EXPORT_DRAIN_MS_MAX);
     await release();
   };
   return {

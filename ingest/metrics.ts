@@ -21,6 +21,7 @@ export interface IngestMetrics {
   inserted(seconds: number): void;
   unpriced(provider: string): void;
   pricesRead(ok: boolean): void;
+  spans(result: string, count: number): void;
 }
 
 export interface IngestGauges {
@@ -49,6 +50,7 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
   const records = counter(INGEST_METRICS.records);
   const unpriced = counter(INGEST_METRICS.calls_unpriced);
   const priceReads = counter(INGEST_METRICS.price_reads);
+  const spans = counter(INGEST_METRICS.spans);
   const insertSeconds = new Histogram({
     name: INGEST_METRICS.insert_seconds.name,
     help: INGEST_METRICS.insert_seconds.help,
@@ -82,6 +84,7 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
       records.inc({ result: 'rejected' }, rejected);
     },
     inserted: (seconds) => insertSeconds.observe(seconds),
+    spans: (result, count) => spans.inc({ result }, count),
     pricesRead: (ok) => priceReads.inc({ result: ok ? 'ok' : 'failed' }),
     unpriced: (provider) => {
       if (providers.size < PROVIDERS_MAX) providers.add(provider);

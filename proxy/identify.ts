@@ -20,6 +20,8 @@ export interface Identity {
   readonly trace_id: string;
   readonly parent_span_id: string;
   readonly span_id: string;
+  /** Of the caller's traceparent; null without one. */
+  readonly trace_flags: number | null;
   readonly key_fingerprint: string;
   readonly sdk: string;
 }
@@ -100,6 +102,7 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
       trace_id: trace?.trace_id ?? randomHex(16),
       parent_span_id: trace?.parent_span_id ?? '',
       span_id: randomHex(8),
+      trace_flags: trace?.trace_flags ?? null,
       key_fingerprint: fingerprint(credential(plain, query)),
       sdk: sdkName(plain['user-agent'] ?? ''),
     };
@@ -188,10 +191,11 @@ function addMetadata(found: Collected, value: string): void {
 }
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header. */
-function parseTraceparent(value: string): { trace_id: string; parent_span_id: string } | undefined {
+function parseTraceparent(value: string): { trace_id: string; parent_span_id: string; trace_flags: number } | undefined {
   // Version 00 has 55 characters; later ones may go on after another dash.
-  const match = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(value);
-  return match ? { trace_id: match[1] as string, parent_span_id: match[2] as string } : undefined;
+  const match = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/.exec(value);
+  if (!match) return undefined;
+  return { trace_id: match[1] as string, parent_span_id: match[2] as string, trace_flags: Number.parseInt(match[3] as string, 16) };
 }
 
 const randomPool = Buffer.alloc(4_096);

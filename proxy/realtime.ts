@@ -163,5 +163,6 @@ function turnRecord(
     server_address: route.host,
     server_port: route.port,
     output_chunks: null,
+    trace_flags: identity.trace_flags,
   };
 }

@@ -69,6 +69,7 @@ export function sampleCall(overrides: Partial<CallRow> = {}): CallRow {
     server_address: 'api.openai.com',
     server_port: 443,
     output_chunks: null,
+    trace_flags: null,
     ingest_id: 'ingest-a',
     ...overrides,
   };

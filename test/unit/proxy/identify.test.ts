@@ -89,7 +89,11 @@ test('more than 64 tags are refused; a tag cannot touch the prototype', () => {
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 test('a traceparent gives trace and parent', () => {
-  expect(from({ traceparent: `00-${TRACE}-b7ad6b7169203331-01` })).toMatchObject({ trace_id: TRACE, parent_span_id: 'b7ad6b7169203331' });
+  expect(from({ traceparent: `00-${TRACE}-b7ad6b7169203331-01` })).toMatchObject({
+    trace_id: TRACE,
+    parent_span_id: 'b7ad6b7169203331',
+    trace_flags: 1,
+  });
   expect(from({ traceparent: `cc-${TRACE}-b7ad6b7169203331-01-of-the-future` }).trace_id).toBe(TRACE);
 });
 
