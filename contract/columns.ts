@@ -126,17 +126,17 @@ export const CALL_COLUMNS = [
   { name: 'server_port', type: 'UInt16', from: 'proxy', since: 3, description: "the provider's port; 0: not known" },
   { name: 'output_chunks', type: 'Nullable(UInt64)', from: 'proxy', since: 3, description: 'events of a streamed answer' },
   {
+    name: 'ingest_id',
+    type: 'LowCardinality(String)',
+    from: 'ingest',
+    description: 'which ingest process wrote the row, and exports its span',
+  },
+  {
     name: 'trace_flags',
     type: 'Nullable(UInt8)',
     from: 'proxy',
     since: 3,
     description: "the flags of the caller's traceparent, 1: sampled; NULL without one",
-  },
-  {
-    name: 'ingest_id',
-    type: 'LowCardinality(String)',
-    from: 'ingest',
-    description: 'which ingest process wrote the row, and exports its span',
   },
 ] as const satisfies readonly Column[];
 
