@@ -14,3 +14,4 @@ CREATE TABLE IF NOT EXISTS {database:Identifier}.trace_exports (
 ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (slot, ingest_id, route)
 TTL toDateTime(updated_at) + INTERVAL 8 DAY
+SETTINGS non_replicated_deduplication_window = 0

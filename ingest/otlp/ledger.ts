@@ -186,7 +186,8 @@ export class Ledger {
   }
 
   async #write(values: LedgerRow[]): Promise<void> {
-    await this.#options.client.insert({ table: `${this.#options.database}.trace_exports`, values, format: 'JSONEachRow' });
+    const table = `${this.#options.database}.trace_exports`;
+    await this.#options.client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings: WRITE_SETTINGS });
   }
 
   async #select<Row>(query: string, params: Record<string, unknown>): Promise<Row[]> {
@@ -196,6 +197,9 @@ export class Ledger {
     return answer.json<Row>();
   }
 }
+
+/** Answered once it is there, on a cluster too. */
+const WRITE_SETTINGS = { async_insert: 0, distributed_foreground_insert: 1 } as const;
 
 const keyText = ({ second, ingestId, route }: SlotKey): string => `${second} ${ingestId} ${route}`;
 
