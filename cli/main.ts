@@ -12,6 +12,7 @@ import { ConfigError, DEFAULT_CONFIG_FILE, loadSettings, type Settings } from '.
 import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
+import type { DoctorArguments } from './doctor/command.ts';
 import type { CreateKeyArguments } from './keys.ts';
 import type { RepriceArguments } from './reprice.ts';
 import { VERSION } from './version.ts';
@@ -185,6 +186,20 @@ keysCommand('revoke', 'from now on this key opens nothing')
   .action(async (id: string, options: CommonOptions) => {
     const { revokeKeyIn } = await import('./keys.ts');
     process.stdout.write(revokeKeyIn(await keysPath(options), id, new Date()));
+  });
+
+command('doctor', 'check a deployment: every part, its tables, rights, clocks and disks, and a call through all of it')
+  .option('--json', 'as JSON, for scripts')
+  .option('--proxy-url <url>', 'where the proxy takes calls')
+  .option('--admin-url <url>', "where the proxy's operators' port is")
+  .option('--ingest-url <url>', 'where ingest is')
+  .addOption(new Option('--key <key>', 'a project key, if the proxy asks for one'))
+  .option('--no-call', 'without the test call')
+  .action(async (options: CommonOptions & DoctorArguments) => {
+    const settings = await settingsOf(options);
+    const { runDoctor } = await import('./doctor/command.ts');
+    const dataDir = resolve(options.data);
+    process.exitCode = await runDoctor({ settings, dataDir, version: VERSION, arguments: options, out: process.stdout });
   });
 
 try {

@@ -2,17 +2,15 @@
  * `glassway reprice`: prices stored calls anew and shows what that changes before it writes. Takes settings and options
  * as typed; gives the exit code: 0 when done or nothing was to do, 1 when not confirmed or not possible.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { durationSeconds, type Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
-import { systemErrorCode, WRITER_USERNAME } from '../ingest/clickhouse/files.ts';
 import type { Difference, Found } from '../ingest/reprice/changes.ts';
 import { reprice } from '../ingest/reprice/reprice.ts';
 import { textTable } from './text-table.ts';
 import { todaysPrices } from './today-prices.ts';
+import { writerLogin } from './writer-login.ts';
 
 export interface RepriceArguments {
   readonly since: string;
@@ -108,30 +106,12 @@ function moment(option: string, text: string, now: Date): Date {
 
 /** The configured server, or the embedded one that `glassway up` runs on this data folder. */
 function connect(settings: Settings, dataDir: string): ClickHouseClient {
-  const { url, username, password } = settings.clickhouse;
-  const { clickhouseHttp } = settings.listen;
-  const login =
-    url === undefined
-      ? { url: `http://127.0.0.1:${clickhouseHttp}`, username: WRITER_USERNAME, password: writerPassword(dataDir) }
-      : { url, username, password };
   return createClient({
-    ...login,
+    ...writerLogin(settings, dataDir),
     application: 'glassway-reprice',
     request_timeout: REQUEST_MS_MAX,
     log: { level: ClickHouseLogLevel.OFF },
   });
-}
-
-function writerPassword(dataDir: string): string {
-  const file = join(dataDir, 'clickhouse', 'writer-password');
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new StartError(
-      `There is no Glassway data in ${dataDir} (${systemErrorCode(error)}). Say where with --data DIR, or set CLICKHOUSE_URL.`,
-      { cause: error },
-    );
-  }
 }
 
 async function ask({ input, out, signal }: RepriceCommand): Promise<boolean> {

@@ -40,7 +40,7 @@ export interface Migrated {
 export { MigrationError };
 
 /** The oldest server whose deduplication tokens reach dependent materialized views (release notes of 24.9). */
-const SERVER_VERSION_MIN = { major: 24, minor: 9 };
+export const SERVER_VERSION_MIN = { major: 24, minor: 9 };
 
 /** Dashboards compare with a year ago; a minute's sums are small and name no user. */
 const ROLLUP_TTL_SECONDS_MIN = 400 * 86_400;
@@ -218,6 +218,33 @@ async function record(client: ClickHouseClient, database: string, { version, nam
   });
 }
 
+/** How long the rows of each table are to stay, in ClickHouse's words. */
+export function retentionOf({
+  callsTtlSeconds,
+  bodiesTtlSeconds,
+}: Pick<MigrateOptions, 'callsTtlSeconds' | 'bodiesTtlSeconds'>): { table: string; expression: string; seconds: number }[] {
+  const rollupSeconds = Math.max(callsTtlSeconds, ROLLUP_TTL_SECONDS_MIN);
+  const wanted: [table: string, start: string, seconds: number][] = [
+    ['calls', 'toDateTime(started_at)', callsTtlSeconds],
+    ['bodies', 'toDateTime(started_at)', bodiesTtlSeconds],
+    ['calls_by_minute', 'minute', rollupSeconds],
+    ['latency_by_hour', 'hour', rollupSeconds],
+  ];
+  return wanted.map(([table, start, seconds]) => ({
+    table,
+    seconds,
+    expression: `${start} + toIntervalSecond(${Math.min(seconds, TTL_SECONDS_MAX)})`,
+  }));
+}
+
+/** A table's TTL, from its definition: when rows go, and where they move before, which is the operator's to say (docs/sizing.md). */
+export function timeToLive(definition: string): { deletes: string | undefined; moves: string[] } {
+  const ttl = /\sTTL (.+?)(?:\sSETTINGS\s|$)/s.exec(definition)?.[1] ?? '';
+  const parts = ttl.split(/,\s*(?=\w+(?:\(\w+\))? \+ )/);
+  const isMove = (part: string) => /\sTO (?:VOLUME|DISK) '/.test(part);
+  return { deletes: parts.find((part) => part !== '' && !isMove(part)), moves: parts.filter(isMove) };
+}
+
 /** Retention is a setting, not a migration: it is compared at every start and changed where it differs. */
 async function applyRetention(
   client: ClickHouseClient,
@@ -225,25 +252,18 @@ async function applyRetention(
   { suffix, everywhere }: Plan,
   again: boolean,
 ): Promise<void> {
-  const { database, callsTtlSeconds, bodiesTtlSeconds, log } = options;
-  const wanted = [
-    { table: 'calls', start: 'toDateTime(started_at)', seconds: callsTtlSeconds },
-    { table: 'bodies', start: 'toDateTime(started_at)', seconds: bodiesTtlSeconds },
-    { table: 'calls_by_minute', start: 'minute', seconds: Math.max(callsTtlSeconds, ROLLUP_TTL_SECONDS_MIN) },
-    { table: 'latency_by_hour', start: 'hour', seconds: Math.max(callsTtlSeconds, ROLLUP_TTL_SECONDS_MIN) },
-  ];
+  const { database, log } = options;
   const tables = await rows<{ name: string; definition: string }>(
     client,
     'SELECT name, create_table_query AS definition FROM system.tables WHERE database = {database:String}',
     { database },
   );
-  for (const { table, start, seconds } of wanted) {
+  for (const { table, expression, seconds } of retentionOf(options)) {
     const definition = tables.find(({ name }) => name === `${table}${suffix}`)?.definition;
     if (definition === undefined) continue;
-    const expression = `${start} + toIntervalSecond(${Math.min(seconds, TTL_SECONDS_MAX)})`;
-    const present = /\sTTL (.+?)(?:\sSETTINGS\s|$)/s.exec(definition)?.[1];
-    if (present === expression && !again) continue;
-    const query = `ALTER TABLE {database:Identifier}.${table}${suffix}${everywhere} MODIFY TTL ${expression}`;
+    const { deletes, moves } = timeToLive(definition);
+    if (deletes === expression && !again) continue;
+    const query = `ALTER TABLE {database:Identifier}.${table}${suffix}${everywhere} MODIFY TTL ${[expression, ...moves].join(', ')}`;
     await client.command({ query, query_params: { database } });
     log('info', `database ${database}: rows of ${table} are kept for ${seconds / 86_400} days`);
   }
