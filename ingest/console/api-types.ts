@@ -16,36 +16,13 @@ export interface Summary {
   readonly cost_usd: number | null;
   /** Calls whose tokens are known but not their price. */
   readonly unpriced_calls: number;
-  /** Calls that the provider answered without saying what they used. */
-  readonly unmetered_calls: number;
-  readonly duration_p50_ms: number | null;
-  readonly duration_p95_ms: number | null;
-  readonly ttft_p50_ms: number | null;
-  readonly ttft_p95_ms: number | null;
   readonly input_tokens: number | null;
   readonly output_tokens: number | null;
-  readonly cache_read_tokens: number | null;
-}
-
-export interface ProjectSummary extends Summary {
-  readonly project: string;
 }
 
 export interface Period {
   readonly from: string;
   readonly to: string;
-}
-
-export interface OverviewAnswer extends Period {
-  readonly total: Summary;
-  /** The same sums over the period of equal length just before. */
-  readonly previous: Summary;
-  /** Most calls first; at most PROJECTS_MAX of them, `more_projects` says whether there are others. */
-  readonly projects: readonly ProjectSummary[];
-  readonly more_projects: boolean;
-  /** Models that calls used and no price is known of, most calls first; at most UNPRICED_MAX. */
-  readonly unpriced: readonly UnpricedModel[];
-  readonly more_unpriced: boolean;
 }
 
 /** A model's calls whose tokens are known and whose price is not: their spend is missing from every sum. */
@@ -57,26 +34,11 @@ export interface UnpricedModel {
   readonly output_tokens: number | null;
 }
 
-/** One list per measure, all as long as `times`. Buckets without calls have 0 calls and NULL measures. */
-export interface SeriesAnswer extends Period {
-  readonly bucket_seconds: number;
-  readonly times: readonly number[];
-  readonly calls: readonly number[];
-  readonly errors: readonly number[];
-  readonly outcomes: Readonly<Partial<Record<Outcome, readonly number[]>>>;
-  readonly cost_usd: readonly (number | null)[];
-  readonly duration_p50_ms: readonly (number | null)[];
-  readonly duration_p95_ms: readonly (number | null)[];
-  readonly ttft_p50_ms: readonly (number | null)[];
-  readonly input_tokens: readonly (number | null)[];
-  readonly output_tokens: readonly (number | null)[];
-  readonly cache_read_tokens: readonly (number | null)[];
-  readonly split: CostSplit;
-  /** Known cost by project or model, dearest first; what is beyond the first few is summed as the last, named ''. */
-  readonly cost_by: readonly { readonly name: string; readonly cost_usd: readonly number[] }[];
+export interface UnpricedAnswer extends Period {
+  /** Most calls first; `more_models` says whether there are others. */
+  readonly models: readonly UnpricedModel[];
+  readonly more_models: boolean;
 }
-
-export type CostSplit = 'project' | 'model';
 
 /** A call as the list shows it. */
 export type CallSummary = Pick<
@@ -125,7 +87,7 @@ export interface HistogramAnswer extends Period {
   readonly bucket_seconds: number;
   readonly times: readonly number[];
   readonly outcomes: Readonly<Partial<Record<Outcome, readonly number[]>>>;
-  readonly total: Pick<Summary, 'calls' | 'errors' | 'cost_usd' | 'unpriced_calls' | 'input_tokens' | 'output_tokens'>;
+  readonly total: Summary;
 }
 
 /** Values to filter by, most calls first. */

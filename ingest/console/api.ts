@@ -1,5 +1,5 @@
 /**
- * The console's query API: `GET /status`, `/overview`, `/series`, `/calls`, `/calls/:id`, `/histogram`, `/values`,
+ * The console's query API: `GET /status`, `/unpriced`, `/boards…`, `/calls`, `/calls/:id`, `/histogram`, `/values`,
  * `/sessions`, `/session`, `/export/…`, `/facets`, `/loss`.
  * Takes checked parameters, answers JSON shaped as in api-types.ts; every failure is JSON too, with a
  * message that says what to do. Reads only, and stops reading when the browser goes away.
@@ -9,7 +9,7 @@ import type { Log } from '../../contract/log.ts';
 import { tellCost } from '../cost-story.ts';
 import { LOSS_GRACE_SECONDS, LOSS_WINDOW_SECONDS, readLoss } from '../loss.ts';
 import type { Pricer } from '../price.ts';
-import type { CallAnswer, CostSplit, ErrorAnswer, LossAnswer, StatusAnswer } from './api-types.ts';
+import type { CallAnswer, ErrorAnswer, LossAnswer, StatusAnswer } from './api-types.ts';
 import { type Answer, boardRoutes } from './board-api.ts';
 import type { Boards } from './boards.ts';
 import { readCall, readCalls, readHistogram, readValues, type ValuesOf } from './calls-query.ts';
@@ -17,7 +17,7 @@ import { EXPORTS, type ExportName, exportOf, sendExport } from './export.ts';
 import { FILTER_NAMES } from './filters.ts';
 import { CALLS_LISTING, parseCursor, SESSIONS_LISTING } from './order.ts';
 import { BadParameter, Params, storedTime } from './params.ts';
-import { readFacets, readHistory, readOverview, readSeries } from './queries.ts';
+import { readFacets, readHistory, readUnpriced } from './queries.ts';
 import { type Read, type ReadColumns, ReadError, type ReadLines } from './read.ts';
 import { readCallSession, readSession, readSessions } from './sessions-query.ts';
 import type { Scope } from './source.ts';
@@ -27,7 +27,6 @@ const CALLS_PAGE_MAX = 500;
 const VALUES_SHOWN = 20;
 const VALUES_MAX = 200;
 const VALUES_OF = [...FILTER_NAMES, 'tag'] as const;
-const SPLITS: readonly CostSplit[] = ['project', 'model'];
 
 export interface ApiDeps {
   readonly read: Read;
@@ -58,16 +57,10 @@ export function createApi(deps: ApiDeps): Router {
       params.done();
       return { version: deps.version, proxy_url: deps.proxyUrl, ...(await readHistory(read, signal)) };
     },
-    '/overview': async (params, signal) => {
+    '/unpriced': async (params, signal) => {
       const wanted = scope(params, signal);
       params.done();
-      return await readOverview(wanted);
-    },
-    '/series': async (params, signal) => {
-      const wanted = scope(params, signal);
-      const split = params.choice('split', SPLITS, 'project');
-      params.done();
-      return await readSeries(wanted, split);
+      return await readUnpriced(wanted);
     },
     '/calls': async (params, signal) => {
       const wanted = scope(params, signal);

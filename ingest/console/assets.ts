@@ -43,7 +43,7 @@ const VENDOR: Readonly<Record<string, readonly [string, string]>> = {
 export function loadAssets(): ReadonlyMap<string, Asset> {
   const assets = new Map<string, Asset>();
   const modules: string[] = [];
-  for (const name of readdirSync(PAGE_FOLDER).sort()) {
+  for (const name of readdirSync(PAGE_FOLDER, { recursive: true, encoding: 'utf8' }).sort()) {
     const extension = extname(name);
     const type = TYPES[extension];
     if (type === undefined || extension === '.html') continue;

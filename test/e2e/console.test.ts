@@ -149,24 +149,33 @@ test('an empty database shows how to send the first call, and becomes the dashbo
   await insertCalls(clickhouse.client, [sampleCall({ id: 'first', project: 'first-steps', started_at: minutesAgo(0.1) })]);
   await page.locator('[data-figure="Calls"]').waitFor();
   expect(await figure(page, 'Calls')).toBe('1');
-  await page.getByRole('link', { name: 'first-steps' }).waitFor();
+  await page.getByRole('button', { name: 'Project: All projects' }).click();
+  await page.getByRole('group', { name: 'Project', exact: true }).getByText('first-steps').waitFor();
   expect(faults).toEqual([]);
 });
 
-test('the overview shows the figures that the calls add up to, and sorts and filters by project', async () => {
+test('the overview shows the figures that the calls add up to, sorts by any column and leads to one project', async () => {
   await insertCalls(clickhouse.client, knownCalls());
   const { page, faults } = await visit('/?project=alpha&project=beta&project=gamma&refresh=off');
-  await page.locator('[data-figure="Calls"]').waitFor();
+  await page.locator('[data-figure="Not priced"]').waitFor();
   expect(await figure(page, 'Calls')).toBe('257');
-  expect(await figure(page, 'Cost')).toBe('$1.10');
+  expect(await figure(page, 'Spend')).toBe('$1.10');
   expect(await figure(page, 'Error rate')).toBe('7.8%');
-  expect(await figure(page, 'Latency p50')).toBe('800 ms');
-  expect(await figure(page, 'First token p50')).toBe('420 ms');
-  // 237 calls with 1,000 + 100 tokens each, 80 of them with 250 from the cache.
-  expect(await figure(page, 'Tokens')).toBe('261k');
-  expect(await figure(page, 'Cached input')).toBe('8.4%');
-  await page.locator('.tile', { hasText: 'Cost' }).getByText('7 not priced').waitFor();
-  await page.locator('.chart canvas').nth(2).waitFor();
+  expect(await figure(page, 'p95 duration')).toBe('800 ms');
+  expect(await figure(page, 'p95 time to first token')).toBe('420 ms');
+  expect(await figure(page, 'Not priced')).toBe('7');
+  await page.locator('.chart canvas').nth(1).waitFor();
+
+  const projects = page.getByRole('article', { name: 'Projects' });
+  await projects.scrollIntoViewIfNeeded();
+  const names = (): Promise<string[]> => projects.locator('tbody td:first-child').allInnerTexts();
+  await projects.getByRole('link', { name: 'alpha' }).waitFor();
+  expect(await names()).toEqual(['alpha', 'beta', 'gamma']);
+  await projects.getByRole('button', { name: 'Calls' }).click();
+  expect(await names()).toEqual(['beta', 'alpha', 'gamma']);
+  await projects.getByRole('button', { name: 'Calls' }).click();
+  expect(await names()).toEqual(['gamma', 'alpha', 'beta']);
+  expect(await textOf(projects.locator('tr', { hasText: 'gamma' }))).not.toContain('$0');
   expect(await page.getByRole('region', { name: 'Not priced' }).locator('tbody td').allInnerTexts()).toEqual([
     'openai',
     '7',
@@ -175,18 +184,8 @@ test('the overview shows the figures that the calls add up to, and sorts and fil
     'not priced',
   ]);
 
-  const names = (): Promise<string[]> => page.locator('table.projects tbody th a').allInnerTexts();
-  expect(await names()).toEqual(['beta', 'alpha', 'gamma']);
-  await page.getByRole('button', { name: 'Cost' }).click();
-  expect(await names()).toEqual(['alpha', 'beta', 'gamma']);
-  await page.getByRole('button', { name: 'Cost' }).click();
-  expect(await names()).toEqual(['beta', 'alpha', 'gamma']);
-  const gamma = page.locator('table.projects tr', { hasText: 'gamma' });
-  expect(await textOf(gamma)).toContain('7 not priced');
-  expect(await textOf(gamma)).not.toContain('$0');
-
-  await page.locator('table.projects tr', { hasText: 'alpha' }).click();
-  await page.waitForURL(/\?(?!.*beta).*project=alpha/);
+  await projects.getByRole('link', { name: 'alpha' }).click();
+  await page.waitForURL(/view=project.*project=alpha/);
   await page.waitForFunction(() => document.querySelector('[data-figure="Calls"]')?.firstChild?.textContent?.trim() === '100');
   expect(await figure(page, 'Error rate')).toBe('20.0%');
   expect(faults).toEqual([]);
@@ -214,7 +213,7 @@ test('a call opens with Enter, tells its story, and closes with Escape back to w
 test('an address restores what it was copied from: view, range, filters, sort order and the open call', async () => {
   const { page } = await visit('/');
   await page.getByRole('button', { name: '24h' }).click();
-  await page.getByRole('link', { name: 'Calls' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Calls', exact: true }).click();
   await page.getByRole('button', { name: /^Model:/ }).click();
   await page.getByRole('group', { name: 'Model' }).getByText('gpt-5-mini-2025-08-07').click();
   await page.keyboard.press('Escape');
@@ -306,13 +305,19 @@ test('markup in any text of a call is shown as text', async () => {
   };
   await clickhouse.client.insert({ table: 'bodies', values: [body], format: 'JSONEachRow' });
 
-  const { page, faults } = await visit('/?refresh=off&split=model');
-  await page.getByRole('link', { name: attack('project') }).waitFor();
-  await hoverLastBar(page, 2);
+  const { page, faults } = await visit('/?refresh=off&range=1h');
+  await page
+    .locator('.legend', { hasText: attack('project') })
+    .first()
+    .waitFor();
+  await hoverLastBar(page, 0);
+  const projects = page.getByRole('article', { name: 'Projects' });
+  await projects.scrollIntoViewIfNeeded();
+  await projects.getByRole('link', { name: attack('project') }).waitFor();
   await page.getByRole('button', { name: /^Project:/ }).click();
   await page.getByRole('group', { name: 'Project' }).getByText(attack('project')).waitFor();
   await page.keyboard.press('Escape');
-  await page.getByRole('link', { name: 'Calls' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Calls', exact: true }).click();
   await page.locator('table.calls tr', { hasText: attack('project') }).click();
   const panel = page.getByRole('dialog', { name: 'One call' });
   await panel.getByText('Prompt and completion').waitFor();
@@ -329,7 +334,7 @@ test('markup in any text of a call is shown as text', async () => {
 });
 
 test('without ClickHouse the page says so, keeps what it has, and recovers by itself', async () => {
-  const { page } = await visit('/?project=alpha');
+  const { page } = await visit('/?project=alpha&refresh=5s');
   await page.locator('[data-figure="Calls"]').waitFor();
   await line.cut();
   const { page: late } = await visit('/');
@@ -347,8 +352,8 @@ test('without ClickHouse the page says so, keeps what it has, and recovers by it
 test('a range without calls and an impossible link are told apart, each with a way out', async () => {
   const { page } = await visit('/?project=nobody');
   await page.getByRole('heading', { name: 'No calls of nobody in this time range' }).waitFor();
-  await page.getByRole('button', { name: 'All projects', exact: true }).click();
-  await page.getByRole('heading', { name: 'Projects' }).waitFor();
+  await page.getByRole('button', { name: 'Clear filters', exact: true }).click();
+  await page.locator('[data-figure="Calls"]:not(.none)').waitFor();
   const { page: impossible } = await visit('/?from=yesterday');
   await impossible.getByText('ISO 8601').waitFor();
   await impossible.getByRole('link', { name: 'Go to the overview' }).click();

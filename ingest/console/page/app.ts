@@ -5,12 +5,12 @@
 
 import type { FacetsAnswer, StatusAnswer } from '../api-types.ts';
 import { html, useEffect, useState, type VNode } from '../vendor/preact.js';
+import { BoardView } from './board/board-view.ts';
 import { CallPanel } from './call-panel.ts';
 import { CallsView } from './calls.ts';
 import { Connect } from './connect.ts';
 import { useLoaded } from './data.ts';
 import { type Liveness, Nav } from './nav.ts';
-import { OverviewView } from './overview.ts';
 import { Failure } from './parts.ts';
 import { Picker } from './picker.ts';
 import { Toolbar } from './toolbar.ts';
@@ -28,7 +28,7 @@ export function App(): VNode {
   const status = useLoaded<StatusAnswer>('api/status', empty === false ? STATUS_POLL_SECONDS : WAITING_POLL_SECONDS);
   const [state, change] = usePageState(status.data?.default_range);
   const facets = useLoaded<FacetsAnswer>(
-    empty === false ? `api/facets?${apiQuery(state, [])}` : null,
+    empty === false && state.view === 'calls' ? `api/facets?${apiQuery(state, [])}` : null,
     refreshSeconds(state) * FACETS_EVERY_REFRESHES,
   );
 
@@ -78,9 +78,10 @@ interface ViewProps {
 }
 
 function CurrentView({ state, change, facets }: ViewProps): VNode {
+  if (viewEntry(state.view).board !== undefined) return html`<${BoardView} state=${state} change=${change} />`;
   const projects = html`<${Picker} label="Project" all="All projects" values=${facets?.facets.project ?? []} chosen=${state.filters.project}
     onChange=${(chosen: readonly string[]) => change(withFilter(state, 'project', chosen))} />`;
   return html`
     <${Toolbar} state=${state} change=${change}>${projects}<//>
-    ${state.view === 'calls' ? html`<${CallsView} state=${state} change=${change} facets=${facets} />` : html`<${OverviewView} state=${state} change=${change} />`}`;
+    <${CallsView} state=${state} change=${change} facets=${facets} />`;
 }

@@ -20,6 +20,8 @@ export interface Loaded<T> {
   readonly loadedAtMs: number | undefined;
 }
 
+/** Dispatched on the window to have everything that is shown read anew at once. */
+export const RELOAD = 'glassway-reload';
 const RETRY_MS = 3000;
 const REQUEST_MS_MAX = 30_000;
 
@@ -52,8 +54,9 @@ function isLasting(error: LoadError): boolean {
 /**
  * @param path what to read; null reads nothing
  * @param everySeconds how often to read anew; 0 for once
+ * @param wanted whether anybody sees it: until then nothing is read, and what is there stays
  */
-export function useLoaded<T>(path: string | null, everySeconds: number): Loaded<T> {
+export function useLoaded<T>(path: string | null, everySeconds: number, wanted = true): Loaded<T> {
   const [state, setState] = useState<{ path: string | null } & Omit<Loaded<T>, 'stale'>>({
     path: null,
     data: undefined,
@@ -61,7 +64,7 @@ export function useLoaded<T>(path: string | null, everySeconds: number): Loaded<
     loadedAtMs: undefined,
   });
   useEffect(() => {
-    if (path === null) return;
+    if (path === null || !wanted) return;
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const again = (ms: number): void => {
@@ -84,17 +87,26 @@ export function useLoaded<T>(path: string | null, everySeconds: number): Loaded<
         if (!isLasting(error)) again(RETRY_MS);
       }
     };
-    void run();
+    const reload = (): void => {
+      clearTimeout(timer);
+      void run();
+    };
+    // What came into sight again may still be fresh.
+    const ageMs = state.path === path && state.loadedAtMs !== undefined && !state.error ? Date.now() - state.loadedAtMs : undefined;
+    if (ageMs === undefined) void run();
+    else if (everySeconds > 0) again(Math.max(0, everySeconds * 1000 - ageMs));
+    addEventListener(RELOAD, reload);
     return () => {
       stopped.abort();
       clearTimeout(timer);
+      removeEventListener(RELOAD, reload);
     };
-  }, [path, everySeconds]);
+  }, [path, everySeconds, wanted]);
   const stale = state.path !== path;
   return { data: state.data, error: stale ? undefined : state.error, stale, loadedAtMs: state.loadedAtMs };
 }
 
-function toLoadError(thrown: unknown): LoadError {
+export function toLoadError(thrown: unknown): LoadError {
   if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && 'message' in thrown) {
     const { code, message } = thrown;
     if (typeof code === 'string' && typeof message === 'string') return { code: code as LoadError['code'], message };

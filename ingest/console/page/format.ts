@@ -63,6 +63,7 @@ export function formatPercent(share: number | null): string {
   if (share === null || !Number.isFinite(share)) return UNKNOWN;
   const percent = share * 100;
   if (percent === 0) return '0%';
+  if (percent < 0) return `−${formatPercent(-share)}`;
   if (percent < 0.01) return '<0.01%';
   if (percent > 99.99 && percent < 100) return '>99.99%';
   return `${percent.toFixed(percent < 1 ? 2 : percent < 99.95 ? 1 : 0)}%`;
@@ -72,7 +73,8 @@ export function formatBytes(bytes: number | null): string {
   if (bytes === null) return UNKNOWN;
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 ** 2) return `${digits(bytes / 1024, 3)} KiB`;
-  return `${digits(bytes / 1024 ** 2, 3)} MiB`;
+  if (bytes < 1024 ** 3) return `${digits(bytes / 1024 ** 2, 3)} MiB`;
+  return `${digits(bytes / 1024 ** 3, 3)} GiB`;
 }
 
 /** A part of a whole; NULL when either is not known or the whole is empty. */

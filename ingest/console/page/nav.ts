@@ -3,7 +3,7 @@
 import { html, useEffect, useState, type VNode } from '../vendor/preact.js';
 import { plainClick } from './parts.ts';
 import { ThemeButton } from './theme.ts';
-import { type Change, formatState, type PageState } from './url-state.ts';
+import { atView, type Change, formatState, type PageState } from './url-state.ts';
 import { FIRST_VIEW, VIEW_NAMES, type View, type ViewEntry, viewEntry } from './views.ts';
 
 const GROUPS: readonly ViewEntry['group'][] = ['Boards', 'Explore', 'Set up'];
@@ -21,14 +21,13 @@ interface NavProps {
 export function Nav({ state, change, empty, liveness }: NavProps): VNode {
   const [open, setOpen] = useState(false);
   useEffect(() => setOpen(false), [state.view]);
-  const go = (view: View): Partial<PageState> => ({ view, call: '', at: '' });
   const link = (view: View): VNode => html`
-    <li key=${view}><a href=${formatState({ ...state, ...go(view) })} aria-current=${state.view === view ? 'page' : undefined}
-      onClick=${(event: MouseEvent) => plainClick(event, () => change(go(view)))}>${viewEntry(view).label}</a></li>`;
+    <li key=${view}><a href=${formatState({ ...state, ...atView(view) })} aria-current=${state.view === view ? 'page' : undefined}
+      onClick=${(event: MouseEvent) => plainClick(event, () => change(atView(view)))}>${viewEntry(view).label}</a></li>`;
   return html`
     <header class="side">
       <div class="side-head">
-        <a class="brand" href="./" onClick=${(event: MouseEvent) => plainClick(event, () => change(go(FIRST_VIEW)))}>
+        <a class="brand" href="./" onClick=${(event: MouseEvent) => plainClick(event, () => change(atView(FIRST_VIEW)))}>
           <img src="page/icon.svg" width="22" height="22" alt="" /><span>Glassway</span>
         </a>
         <span class=${`live ${liveness}`} role="status"><i aria-hidden="true"></i>${LIVENESS_LABELS[liveness]}</span>

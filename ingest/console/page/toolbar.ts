@@ -1,6 +1,7 @@
 /** The bar above a view: its title, what it is filtered by, the time range and how often it is read anew. */
 
 import { type ComponentChildren, html, useState, type VNode } from '../vendor/preact.js';
+import { RELOAD } from './data.ts';
 import { formatRange } from './format.ts';
 import { useDismiss } from './parts.ts';
 import { type Change, type PageState, REFRESHES, type Refresh, rangeSeconds } from './url-state.ts';
@@ -22,11 +23,13 @@ interface ToolbarProps {
   readonly change: Change;
   /** Pickers of what the view is filtered by. */
   readonly children?: ComponentChildren;
+  /** They are so many that they need a line of their own. */
+  readonly wide?: boolean;
 }
 
-export function Toolbar({ state, change, children }: ToolbarProps): VNode {
+export function Toolbar({ state, change, children, wide = false }: ToolbarProps): VNode {
   return html`
-    <div class="toolbar">
+    <div class=${wide ? 'toolbar wide' : 'toolbar'}>
       <h1>${viewEntry(state.view).label}</h1>
       <div class="controls" role="group" aria-label="Filters">${children}</div>
       <div class="controls end">
@@ -35,6 +38,9 @@ export function Toolbar({ state, change, children }: ToolbarProps): VNode {
           onChange=${(event: { currentTarget: HTMLSelectElement }) => change({ refresh: event.currentTarget.value as Refresh }, 'replace')}>
           ${REFRESHES.map((value) => html`<option key=${value} value=${value}>${REFRESH_LABELS[value]}</option>`)}
         </select>
+        <button type="button" class="icon-button" aria-label="Refresh now" title="Refresh now" onClick=${() => dispatchEvent(new Event(RELOAD))}>
+          <svg viewBox="0 0 20 20" width="15" height="15" aria-hidden="true"><path d="M16 10a6 6 0 1 1-1.9-4.4M16.2 2.8v3.4h-3.4" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" /></svg>
+        </button>
       </div>
     </div>`;
 }

@@ -1,30 +1,24 @@
 /** Models without a known price: what the sums of money leave out, and how to mend it. Nothing when all are priced. */
 
-import type { OverviewAnswer, UnpricedModel } from '../api-types.ts';
+import type { UnpricedAnswer, UnpricedModel } from '../api-types.ts';
 import { html, type VNode } from '../vendor/preact.js';
+import { useLoaded } from './data.ts';
 import { formatCount, formatWhole } from './format.ts';
 import { plainClick } from './parts.ts';
-import { type Change, formatState, type PageState } from './url-state.ts';
+import { apiQuery, atView, type Change, formatState, type PageState, refreshSeconds } from './url-state.ts';
 
-export function UnpricedTable({
-  overview,
-  state,
-  change,
-}: {
-  overview: OverviewAnswer | undefined;
-  state: PageState;
-  change: Change;
-}): VNode | null {
-  if (!overview || overview.unpriced.length === 0) return null;
+export function UnpricedTable({ state, change }: { state: PageState; change: Change }): VNode | null {
+  const { data } = useLoaded<UnpricedAnswer>(`api/unpriced?${apiQuery(state, ['project', 'provider', 'model'])}`, refreshSeconds(state));
+  if (!data || data.models.length === 0) return null;
   const calls = ({ provider, model }: UnpricedModel): Partial<PageState> => ({
-    view: 'calls',
+    ...atView('calls'),
     filters: { ...state.filters, provider: [provider], model: [model] },
   });
   return html`
     <section class="card table-card" aria-labelledby="unpriced-title">
       <header>
         <h2 id="unpriced-title">Not priced</h2>
-        <span class="muted small">${overview.more_unpriced ? `the ${overview.unpriced.length} models with most calls` : 'models whose spend is in no sum here'}</span>
+        <span class="muted small">${data.more_models ? `the ${data.models.length} models with most calls` : 'models whose spend is in no sum here'}</span>
       </header>
       <div class="scroll">
         <table class="models">
@@ -33,7 +27,7 @@ export function UnpricedTable({
             <th scope="col" class="num">Calls</th><th scope="col" class="num">Tokens in</th><th scope="col" class="num">Tokens out</th><th scope="col" class="num">Cost</th>
           </tr></thead>
           <tbody>
-            ${overview.unpriced.map(
+            ${data.models.map(
               (row) => html`<tr key=${`${row.provider} ${row.model}`} class="clickable" onClick=${() => change(calls(row))}>
                 <th scope="row"><a class="ellipsis" href=${formatState({ ...state, ...calls(row) })}
                   onClick=${(event: MouseEvent) => {

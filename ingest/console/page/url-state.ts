@@ -10,8 +10,6 @@ export const REFRESHES = ['auto', 'off', '5s', '30s', '1m', '5m'] as const;
 export type Refresh = (typeof REFRESHES)[number];
 export const FILTER_NAMES = ['project', 'provider', 'model', 'outcome', 'user', 'session'] as const;
 export type FilterName = (typeof FILTER_NAMES)[number];
-export const SORTS = ['project', 'calls', 'cost', 'errors', 'p50', 'p95', 'ttft', 'input', 'output'] as const;
-export type Sort = (typeof SORTS)[number];
 
 export interface PageState {
   readonly view: View;
@@ -26,9 +24,10 @@ export interface PageState {
   readonly filters: Readonly<Record<FilterName, readonly string[]>>;
   /** Values of the boards' other variables: `var-objective=0.99`. */
   readonly variables: Readonly<Record<string, readonly string[]>>;
-  readonly split: 'project' | 'model';
-  readonly sort: Sort;
-  readonly ascending: boolean;
+  /** How tables of boards are sorted, by panel (board/sort.ts). */
+  readonly sorts: Readonly<Record<string, string>>;
+  /** Panels whose chart is shown as a table. */
+  readonly tables: readonly string[];
   /** The open call and, since callers may repeat ids, when it started. '' for none. */
   readonly call: string;
   readonly at: string;
@@ -37,6 +36,7 @@ export interface PageState {
 /** Until the server has said how far back there are calls. */
 const DEFAULT_RANGE = '1h';
 const VARIABLE_PREFIX = 'var-';
+const SORT_PREFIX = 'sort-';
 
 export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageState {
   const params = new URLSearchParams(search);
@@ -53,17 +53,17 @@ export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageSt
     to: from === '' ? '' : (params.get('to') ?? ''),
     refresh: choice('refresh', REFRESHES, 'auto'),
     filters: Object.fromEntries(FILTER_NAMES.map((name) => [name, params.getAll(name)])) as unknown as PageState['filters'],
-    variables: Object.fromEntries(
-      [...new Set(params.keys())]
-        .filter((name) => name.startsWith(VARIABLE_PREFIX))
-        .map((name) => [name.slice(VARIABLE_PREFIX.length), params.getAll(name)]),
-    ),
-    split: choice('split', ['project', 'model'], 'project'),
-    sort: choice('sort', SORTS, 'calls'),
-    ascending: params.get('order') === 'asc',
+    variables: withPrefix(params, VARIABLE_PREFIX, (name) => params.getAll(name)),
+    sorts: withPrefix(params, SORT_PREFIX, (name) => params.get(name) ?? ''),
+    tables: params.getAll('table'),
     call: params.get('call') ?? '',
     at: params.get('at') ?? '',
   };
+}
+
+function withPrefix<T>(params: URLSearchParams, prefix: string, read: (name: string) => T): Record<string, T> {
+  const names = [...new Set(params.keys())].filter((name) => name.startsWith(prefix));
+  return Object.fromEntries(names.map((name) => [name.slice(prefix.length), read(name)]));
 }
 
 export function formatState(state: PageState): string {
@@ -79,9 +79,8 @@ export function formatState(state: PageState): string {
   appendFilters(params, state, FILTER_NAMES);
   for (const [name, values] of Object.entries(state.variables))
     for (const value of values) params.append(`${VARIABLE_PREFIX}${name}`, value);
-  set('split', state.split, 'project');
-  set('sort', state.sort, 'calls');
-  set('order', state.ascending ? 'asc' : '');
+  for (const [panel, sort] of Object.entries(state.sorts)) set(`${SORT_PREFIX}${panel}`, sort);
+  for (const panel of state.tables) params.append('table', panel);
   set('call', state.call);
   set('at', state.at);
   const text = params.toString();
@@ -123,6 +122,11 @@ export function usePageState(defaultRange: string | undefined): readonly [PageSt
     setSearch(location.search);
   };
   return [parseState(search, defaultRange), change];
+}
+
+/** Another view of the same calls: what belongs to one view only is left behind. */
+export function atView(view: View): Pick<PageState, 'view' | 'call' | 'at' | 'sorts' | 'tables'> {
+  return { view, call: '', at: '', sorts: {}, tables: [] };
 }
 
 export function withFilter(state: PageState, name: FilterName, values: readonly string[]): Pick<PageState, 'filters'> {

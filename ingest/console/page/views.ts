@@ -13,7 +13,13 @@ export interface ViewEntry {
 }
 
 export const VIEWS = {
-  overview: { label: 'Overview', group: 'Boards', timed: true },
+  overview: { label: 'Overview', group: 'Boards', board: 'overview', timed: true },
+  cost: { label: 'Cost', group: 'Boards', board: 'cost', timed: true },
+  latency: { label: 'Latency', group: 'Boards', board: 'latency', timed: true },
+  errors: { label: 'Errors', group: 'Boards', board: 'errors', timed: true },
+  project: { label: 'Project', group: 'Boards', board: 'project', timed: true },
+  latest: { label: 'Latest calls', group: 'Boards', board: 'calls', timed: true },
+  pipeline: { label: 'Pipeline', group: 'Boards', board: 'pipeline', timed: true },
   calls: { label: 'Calls', group: 'Explore', timed: true },
   connect: { label: 'Connect', group: 'Set up', timed: false },
 } as const satisfies Readonly<Record<string, ViewEntry>>;

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import express from 'express';
 import request from 'supertest';
-import { OUTCOMES } from '../../../contract/columns.ts';
 import type { CallRow } from '../../../contract/record.ts';
-import type { CallAnswer, CallsAnswer, FacetsAnswer, OverviewAnswer, SeriesAnswer, Summary } from '../../../ingest/console/api-types.ts';
+import type { CallAnswer, CallsAnswer, FacetsAnswer, UnpricedAnswer } from '../../../ingest/console/api-types.ts';
 import { createConsole } from '../../../ingest/console/index.ts';
 import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { insertCalls, sampleCall, sampleCalls } from '../../kit/sample-calls.ts';
@@ -82,127 +81,29 @@ function total<K extends keyof CallRow>(rows: readonly CallRow[], column: K): nu
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
-/** Linear interpolation between the two nearest ranks, as ClickHouse's `quantiles` does below its reservoir's size. */
-function quantile(values: number[], level: number): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  const position = level * (sorted.length - 1);
-  const low = sorted[Math.floor(position)];
-  const high = sorted[Math.ceil(position)];
-  return low === undefined || high === undefined ? null : low + (high - low) * (position % 1);
-}
+describe('what is not priced', () => {
+  const unpricedRows = ROWS.filter((row) => row.cost_usd === null && (row.input_tokens !== null || row.output_tokens !== null));
 
-function expectSummary(actual: Summary, rows: readonly CallRow[]): void {
-  const unpriced = rows.filter((row) => row.cost_usd === null);
-  const metered = unpriced.filter((row) => row.input_tokens !== null || row.output_tokens !== null);
-  expect(actual.calls).toBe(rows.length);
-  expect(actual.errors).toBe(rows.filter((row) => row.outcome !== 'ok' && row.outcome !== 'client_abort').length);
-  expect(actual.unpriced_calls).toBe(metered.length);
-  expect(actual.unmetered_calls).toBe(unpriced.filter((row) => !metered.includes(row) && row.status >= 200 && row.status < 400).length);
-  for (const column of ['input_tokens', 'output_tokens', 'cache_read_tokens'] as const) expect(actual[column]).toBe(total(rows, column));
-  expectNear(actual.cost_usd, total(rows, 'cost_usd'));
-  expectNear(actual.duration_p50_ms, quantile(known(rows, 'duration_ms'), 0.5));
-  expectNear(actual.duration_p95_ms, quantile(known(rows, 'duration_ms'), 0.95));
-  expectNear(actual.ttft_p50_ms, quantile(known(rows, 'ttft_ms'), 0.5));
-  expectNear(actual.ttft_p95_ms, quantile(known(rows, 'ttft_ms'), 0.95));
-}
-
-function expectNear(actual: number | null, expected: number | null): void {
-  if (expected === null || actual === null) expect(actual).toBe(expected);
-  // Durations are Float32 in the table.
-  else expect(Math.abs(actual - expected)).toBeLessThanOrEqual(Math.abs(expected) * 1e-5);
-}
-
-describe('the overview', () => {
-  test('sums the period, the period before and each project to what the rows add up to', async () => {
-    const answer = await get<OverviewAnswer>(`/api/overview?${PERIOD}`);
-    expect(answer.from).toBe(`${DAY}T00:00:00.000Z`);
-    expect(answer.to).toBe(`${DAY}T12:00:00.000Z`);
-    expectSummary(answer.total, ROWS);
-    expectSummary(answer.previous, ROWS_BEFORE);
-    const names = [...new Set(ROWS.map((row) => row.project))];
-    expect(answer.projects.map((project) => project.project).sort()).toEqual(names.sort());
-    for (const project of answer.projects)
-      expectSummary(
-        project,
-        ROWS.filter((row) => row.project === project.project),
-      );
-    expect(answer.projects.map((project) => project.calls)).toEqual(answer.projects.map((project) => project.calls).sort((a, b) => b - a));
-    expect(answer.more_projects).toBe(false);
-  });
-
-  test('lists the models whose tokens are known and whose price is not, with their calls and tokens, so that they are never taken for free', async () => {
-    const { unpriced, more_unpriced } = await get<OverviewAnswer>(`/api/overview?${PERIOD}`);
-    const rows = ROWS.filter((row) => row.cost_usd === null && (row.input_tokens !== null || row.output_tokens !== null));
-    const names = new Set(rows.map((row) => `${row.provider} ${row.response_model || row.request_model}`));
+  test('is listed by model with calls and tokens, so that it is never taken for free', async () => {
+    const { models, more_models } = await get<UnpricedAnswer>(`/api/unpriced?${PERIOD}`);
+    const names = new Set(unpricedRows.map((row) => `${row.provider} ${row.response_model || row.request_model}`));
     expect(names.size).toBeGreaterThan(0);
-    expect(new Set(unpriced.map((model) => `${model.provider} ${model.model}`))).toEqual(names);
-    for (const { provider, model, calls, input_tokens, output_tokens } of unpriced) {
-      const own = rows.filter((row) => row.provider === provider && (row.response_model || row.request_model) === model);
+    expect(new Set(models.map((model) => `${model.provider} ${model.model}`))).toEqual(names);
+    for (const { provider, model, calls, input_tokens, output_tokens } of models) {
+      const own = unpricedRows.filter((row) => row.provider === provider && (row.response_model || row.request_model) === model);
       expect({ calls, input_tokens, output_tokens }).toEqual({
         calls: own.length,
         input_tokens: total(own, 'input_tokens'),
         output_tokens: total(own, 'output_tokens'),
       });
     }
-    expect(more_unpriced).toBe(false);
+    expect(more_models).toBe(false);
   });
 
-  test('of several projects counts only them', async () => {
-    const answer = await get<OverviewAnswer>(`/api/overview?${PERIOD}&project=search&project=checkout`);
-    expectSummary(
-      answer.total,
-      ROWS.filter((row) => row.project === 'search' || row.project === 'checkout'),
-    );
-    expect(answer.projects).toHaveLength(2);
-  });
-
-  test('of a period without calls knows nothing rather than zero', async () => {
-    const { total: sums, projects } = await get<OverviewAnswer>('/api/overview?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z');
-    expect(sums.calls).toBe(0);
-    expect([sums.cost_usd, sums.input_tokens, sums.duration_p50_ms, sums.ttft_p95_ms]).toEqual([null, null, null, null]);
-    expect(projects).toEqual([]);
-  });
-});
-
-describe('the series', () => {
-  test('has one bucket for each step, empty ones included, that add up to the period', async () => {
-    const answer = await get<SeriesAnswer>(`/api/series?from=${DAY_BEFORE}T00:00:00Z&to=${TO}`);
-    expect(answer.times.length).toBe(answer.calls.length);
-    expect(answer.times.every((time, index) => time === (answer.times[0] ?? 0) + index * answer.bucket_seconds)).toBe(true);
-    expect(answer.times.length).toBeLessThanOrEqual(101);
-    const rows = [...ROWS_BEFORE, ...ROWS];
-    answer.times.forEach((time, index) => {
-      const inside = rows.filter((row) => {
-        const second = Math.floor(Date.parse(`${row.started_at.replace(' ', 'T')}Z`) / 1000);
-        return second >= time && second < time + answer.bucket_seconds;
-      });
-      expect(answer.calls[index]).toBe(inside.length);
-      expectNear(answer.cost_usd[index] ?? null, total(inside, 'cost_usd'));
-      expectNear(answer.duration_p95_ms[index] ?? null, quantile(known(inside, 'duration_ms'), 0.95));
-    });
-    expect(answer.calls[0]).toBe(0);
-    expect(answer.cost_usd[0]).toBeNull();
-    for (const outcome of OUTCOMES) {
-      const counted = (answer.outcomes[outcome] ?? []).reduce((sum, count) => sum + count, 0);
-      expect(counted).toBe(rows.filter((row) => row.outcome === outcome).length);
-    }
-  });
-
-  test.each(['project', 'model'] as const)('splits the cost by %s without losing any', async (split) => {
-    const answer = await get<SeriesAnswer>(`/api/series?${PERIOD}&split=${split}`);
-    const name = (row: CallRow): string => (split === 'project' ? row.project : row.response_model || row.request_model);
-    for (const part of answer.cost_by) {
-      const rows = ROWS.filter((row) => name(row) === part.name);
-      if (part.name !== '')
-        expectNear(
-          part.cost_usd.reduce((sum, cost) => sum + cost, 0),
-          total(rows, 'cost_usd'),
-        );
-    }
-    expectNear(
-      answer.cost_by.flatMap((part) => part.cost_usd).reduce((sum, cost) => sum + cost, 0),
-      total(ROWS, 'cost_usd'),
-    );
+  test('is counted of the projects that were asked for only', async () => {
+    const { models } = await get<UnpricedAnswer>(`/api/unpriced?${PERIOD}&project=support-chat`);
+    const own = unpricedRows.filter((row) => row.project === 'support-chat');
+    expect(models.reduce((sum, { calls }) => sum + calls, 0)).toBe(own.length);
   });
 });
 
@@ -367,8 +268,6 @@ describe('parameters', () => {
       const { calls } = await get<CallsAnswer>(`/api/calls?${HOSTILE_PERIOD}&${name}=${encodeURIComponent(value)}`);
       expect(calls.map((call) => call.id)).toEqual([`hostile-${index}`]);
     }
-    const overview = await get<OverviewAnswer>(`/api/overview?${HOSTILE_PERIOD}&project=${encodeURIComponent(value)}`);
-    expect(overview.projects.map((project) => project.project)).toEqual([value]);
     expect((await request(server).get(`/api/calls/${encodeURIComponent(value)}`)).status).toBe(404);
   });
 });
@@ -388,28 +287,5 @@ describe('answers', () => {
     expect(response.status).toBe(405);
     expect(response.body.error.message).toContain('GET');
     expect((await request(server).get('/api/nothing')).status).toBe(404);
-  });
-
-  test('do not queue up in ClickHouse when the browser goes away', async () => {
-    const heavy = "SELECT count() FROM system.processes WHERE query LIKE '%quantiles(0.5%' AND query NOT LIKE '%system.processes%'";
-    const running = async (): Promise<number> => {
-      const result = await clickhouse.client.query({ query: heavy, format: 'JSONEachRow' });
-      const [row] = await result.json<{ 'count()': number | string }>();
-      return Number(row?.['count()'] ?? 0);
-    };
-    const leaving = Array.from({ length: 10 }, async () => {
-      const gone = new AbortController();
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      const asked = fetch(`http://127.0.0.1:${port}/api/overview?${PERIOD}`, { signal: gone.signal });
-      setTimeout(() => gone.abort(), 3);
-      await asked.then(
-        (response) => response.body?.cancel(),
-        () => {},
-      );
-    });
-    await Promise.all(leaving);
-    while ((await running()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await get<OverviewAnswer>(`/api/overview?${PERIOD}`)).total.calls).toBe(ROWS.length);
   });
 });

@@ -104,7 +104,16 @@ test('nothing outside of the page can be reached by a path', async () => {
 
 test('without ClickHouse the page comes all the same, and the API says what is wrong', async () => {
   expect((await request(server).get('/')).status).toBe(200);
-  for (const path of ['/api/status', '/api/overview', '/api/series', '/api/calls', '/api/calls/some', '/api/facets', '/api/loss']) {
+  for (const path of [
+    '/api/status',
+    '/api/unpriced',
+    '/api/boards/overview/panels/1',
+    '/api/boards/overview/variables/project',
+    '/api/calls',
+    '/api/calls/some',
+    '/api/facets',
+    '/api/loss',
+  ]) {
     const response = await request(server).get(path);
     expect([path, response.status]).toEqual([path, 503]);
     expect(response.body.error).toMatchObject({

@@ -1,0 +1,101 @@
+/**
+ * One chart. The library comes after the page's first paint; until then the place is kept. Takes a function that
+ * makes an ECharts option for the theme's colours and the place's size; tells which buckets the user dragged over.
+ */
+
+import type { ECharts, EChartsOption } from '../../vendor/echarts.js';
+import { html, useEffect, useRef, useState, type VNode } from '../../vendor/preact.js';
+import { useTheme } from '../theme.ts';
+import { type Palette, readPalette } from './palette.ts';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+export type BuildOption = (palette: Palette, size: Size) => EChartsOption;
+
+interface ChartProps {
+  readonly build: BuildOption;
+  /** What the chart says, for those who do not see it. */
+  readonly label: string;
+  /** Told the first and last bucket that were dragged over. */
+  readonly onZoom: (first: number, last: number) => void;
+}
+
+type Library = typeof import('../../vendor/echarts.js');
+let library: Promise<Library> | undefined;
+
+function loadLibrary(): Promise<Library> {
+  library ??= import('../../vendor/echarts.js').catch((error: unknown) => {
+    library = undefined;
+    throw error;
+  });
+  return library;
+}
+
+export function Chart({ build, label, onZoom }: ChartProps): VNode {
+  const place = useRef<HTMLDivElement>(null);
+  const [chart, setChart] = useState<ECharts | undefined>(undefined);
+  const [failed, setFailed] = useState(false);
+  const [size, setSize] = useState<Size | undefined>(undefined);
+  const theme = useTheme();
+  const zoom = useRef(onZoom);
+  zoom.current = onZoom;
+
+  useEffect(() => {
+    let made: ECharts | undefined;
+    let gone = false;
+    const observer = new ResizeObserver(([entry]) => {
+      if (!entry || entry.contentRect.width === 0) return;
+      made?.resize();
+      setSize({ width: entry.contentRect.width, height: entry.contentRect.height });
+    });
+    const start = async (): Promise<void> => {
+      try {
+        const echarts = await loadLibrary();
+        if (gone || !place.current) return;
+        made = echarts.init(place.current, null, { renderer: 'canvas' });
+        observer.observe(place.current);
+        made.on('brushEnd', (event) => {
+          const dragged = draggedBuckets(event);
+          made?.dispatchAction({ type: 'brush', areas: [] });
+          if (dragged) zoom.current(...dragged);
+        });
+        setChart(made);
+      } catch {
+        setFailed(true);
+      }
+    };
+    void start();
+    return () => {
+      gone = true;
+      observer.disconnect();
+      made?.dispose();
+    };
+  }, []);
+
+  useEffect(() => {
+    if (!chart || !size) return;
+    chart.setOption({ ...build(readPalette(), size), brush: BRUSH, toolbox: { show: false } }, { notMerge: true });
+    chart.dispatchAction({ type: 'takeGlobalCursor', key: 'brush', brushOption: { brushType: 'lineX', brushMode: 'single' } });
+  }, [chart, size, theme, build]);
+
+  return html`<div class="chart-frame" role="img" aria-label=${label}>
+    <div class="chart" ref=${place}></div>
+    ${failed ? html`<p class="muted chart-note">The chart library could not be loaded. Reload the page.</p>` : !chart && html`<div class="bone chart-bone"></div>`}
+  </div>`;
+}
+
+/** Dragging over a chart chooses a time range; the library's own buttons for it are not shown. */
+const BRUSH = {
+  xAxisIndex: 0,
+  toolbox: [],
+  brushStyle: { color: 'rgba(20,184,166,0.15)', borderColor: 'rgba(20,184,166,0.6)', borderWidth: 1 },
+};
+
+function draggedBuckets(event: unknown): [number, number] | undefined {
+  const areas = (event as { areas?: readonly { coordRange?: readonly number[] }[] }).areas;
+  const [first, last] = areas?.[0]?.coordRange ?? [];
+  // A click is not a drag.
+  return first === undefined || last === undefined || last - first < 1 ? undefined : [Math.max(0, first), last];
+}

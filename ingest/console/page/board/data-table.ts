@@ -1,0 +1,89 @@
+/** A panel's rows as a table: sorted by any column, its cells linked to other views. Charts are shown so too, for whoever wants their figures. */
+
+import type { Column, Panel, PanelAnswer } from '../../board-types.ts';
+import { html, useState, type VNode } from '../../vendor/preact.js';
+import { OutcomeBadge, plainClick } from '../parts.ts';
+import { type Change, formatState, type PageState } from '../url-state.ts';
+import { type Field, fieldOf } from './fields.ts';
+import { followLink } from './links.ts';
+import { formatSort, type Sort, sortOf } from './sort.ts';
+import type { Value } from './units.ts';
+
+interface TableProps {
+  readonly panel: Panel;
+  readonly answer: PanelAnswer;
+  readonly state: PageState;
+  readonly change: Change;
+}
+
+/** More rows than anybody reads at once cost the browser more than they tell: the rest comes when it is asked for. */
+const ROWS_MAX = 100;
+
+export function DataTable({ panel, answer, state, change }: TableProps): VNode {
+  const fields = answer.columns.map((column) => fieldOf(panel, column.name));
+  const sort = sortOf(state, panel, answer.columns);
+  const order = sortRows(answer.columns, sort);
+  const [all, setAll] = useState(false);
+  const shown = all ? order : order.slice(0, ROWS_MAX);
+  const sortBy = (name: string): void => {
+    const next = { column: name, descending: sort?.column === name ? !sort.descending : isNumeric(answer.columns, name) };
+    change({ sorts: { ...state.sorts, [panel.id]: formatSort(next) } }, 'replace');
+  };
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${`${panel.title}, table`}>
+    <table class="data">
+      <thead><tr>${answer.columns.map(({ name, kind }, at) => {
+        const direction = sort?.column === name ? (sort.descending ? 'descending' : 'ascending') : undefined;
+        return html`<th key=${name} scope="col" class=${kind === 'number' ? 'num' : ''} aria-sort=${direction} >
+          <button type="button" onClick=${() => sortBy(name)}>${fields[at]?.title}<span class="arrow" aria-hidden="true">${direction === undefined ? '' : direction === 'descending' ? '↓' : '↑'}</span></button></th>`;
+      })}</tr></thead>
+      <tbody>${shown.map(
+        (row) =>
+          html`<tr key=${row}>${answer.columns.map(({ name, kind, values }, at) => {
+            const field = fields[at];
+            return (
+              field &&
+              html`<td key=${name} class=${kind === 'number' ? 'num' : ''}><${Cell} name=${name} value=${values[row] ?? null} field=${field} state=${state} change=${change} /></td>`
+            );
+          })}</tr>`,
+      )}</tbody>
+    </table>
+    ${order.length > shown.length && html`<p class="more"><button type="button" class="control" onClick=${() => setAll(true)}>Show all ${order.length} rows</button></p>`}
+  </div>`;
+}
+
+interface CellProps {
+  readonly name: string;
+  readonly value: Value;
+  readonly field: Field;
+  readonly state: PageState;
+  readonly change: Change;
+}
+
+function Cell({ name, value, field, state, change }: CellProps): VNode {
+  const text = field.format(value);
+  const shown = name === 'outcome' && typeof value === 'string' ? html`<${OutcomeBadge} outcome=${value} />` : text;
+  const width = field.widthPx === undefined ? {} : { maxWidth: `${field.widthPx}px` };
+  const link = field.links[0];
+  const target = link === undefined || value === null || value === '' ? undefined : followLink(state, link, String(value));
+  if (target === undefined)
+    return html`<span class=${value === null || value === '' ? 'muted' : 'ellipsis'} style=${width} title=${text.length > 24 ? text : undefined}>${shown}</span>`;
+  return html`<a class="ellipsis" style=${width} href=${formatState(target)} title=${link?.title} onClick=${(event: MouseEvent) => plainClick(event, () => change(target))}>${shown}</a>`;
+}
+
+function isNumeric(columns: readonly Column[], name: string): boolean {
+  return columns.find((column) => column.name === name)?.kind !== 'text';
+}
+
+/** The rows' positions in the order wanted. What is not known comes last, whichever the direction. */
+function sortRows(columns: readonly Column[], sort: Sort | undefined): number[] {
+  const positions = (columns[0]?.values ?? []).map((_, at) => at);
+  const values = columns.find(({ name }) => name === sort?.column)?.values;
+  if (sort === undefined || values === undefined) return positions;
+  const sign = sort.descending ? -1 : 1;
+  return positions.sort((a, b) => {
+    const left = values[a] ?? null;
+    const right = values[b] ?? null;
+    if (left === null || right === null) return Number(left === null) - Number(right === null);
+    return sign * (typeof left === 'number' && typeof right === 'number' ? left - right : String(left).localeCompare(String(right)));
+  });
+}

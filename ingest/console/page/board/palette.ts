@@ -1,0 +1,79 @@
+/** The colours of charts: the style sheet's, read as they are in the theme of the moment, and who gets which. */
+
+import { OUTCOME_LABELS } from '../parts.ts';
+
+export interface Palette {
+  readonly text: string;
+  readonly muted: string;
+  readonly grid: string;
+  readonly pointer: string;
+  readonly raised: string;
+  readonly surface: string;
+  readonly font: string;
+  /** Any variable of the style sheet. */
+  readonly read: (variable: string) => string;
+}
+
+export function readPalette(): Palette {
+  const style = getComputedStyle(document.documentElement);
+  const known = new Map<string, string>();
+  // Custom properties keep their text; only an element's own colour is ever resolved, hence the probe.
+  const read = (variable: string): string => {
+    const before = known.get(variable);
+    if (before !== undefined) return before;
+    const probe = document.createElement('span');
+    document.body.append(probe);
+    probe.style.color = `var(${variable})`;
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    known.set(variable, colour);
+    return colour;
+  };
+  return {
+    text: read('--text'),
+    muted: read('--muted'),
+    grid: read('--line-soft'),
+    pointer: read('--line'),
+    raised: read('--raised'),
+    surface: read('--surface'),
+    font: style.fontFamily,
+    read,
+  };
+}
+
+const CATEGORY_COUNT = 10;
+const REST = new Set(['(others)', '(not known)', '']);
+
+/** Who has which of the category colours, as long as the page lives: a project looks alike on every chart. */
+const owners = new Map<string, number>();
+const taken = new Set<number>();
+
+/** The variable of a named line's colour. Outcomes have colours of their own; what is left over has none. */
+export function colourOfName(name: string): string {
+  const outcome = OUTCOME_LABELS[name];
+  if (outcome !== undefined) return `--tone-${outcome.tone}`;
+  if (REST.has(name)) return '--tone-quiet';
+  const slot = owners.get(name) ?? freeSlot(hash(name) % CATEGORY_COUNT);
+  owners.set(name, slot);
+  taken.add(slot);
+  return `--category-${slot + 1}`;
+}
+
+/** Of lines that stand for columns, in their order. */
+export function colourOfPlace(place: number): string {
+  return `--category-${(place % CATEGORY_COUNT) + 1}`;
+}
+
+function freeSlot(wanted: number): number {
+  for (let step = 0; step < CATEGORY_COUNT; step += 1) {
+    const slot = (wanted + step) % CATEGORY_COUNT;
+    if (!taken.has(slot)) return slot;
+  }
+  return wanted;
+}
+
+function hash(text: string): number {
+  let value = 7;
+  for (const character of text) value = (value * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  return value;
+}

@@ -1,0 +1,267 @@
+/** The boards in a real browser: every panel with data, what one can do with them, and that everybody can use them. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import type { AxeResults } from 'axe-core';
+import express from 'express';
+import type { Browser, Page } from 'playwright-core';
+import { createConsole } from '../../ingest/console/index.ts';
+import { formatCost, formatCount } from '../../ingest/console/page/format.ts';
+import { launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
+import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/clickhouse.ts';
+import { readDashboards } from '../kit/dashboards.ts';
+import { generateCalls } from '../kit/generated-calls.ts';
+import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
+
+const DAY_MS = 86_400_000;
+const CALLS = 40_000;
+/** So high that no board has a panel out of sight. */
+const TALL = { viewport: { width: 1440, height: 3400 } };
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const VIEWS: Readonly<Record<string, string>> = {
+  overview: 'Overview',
+  cost: 'Cost',
+  latency: 'Latency',
+  errors: 'Errors',
+  project: 'Project',
+  latest: 'Latest calls',
+  pipeline: 'Pipeline',
+};
+const boards = readDashboards();
+const boardOf = (view: string) => boards.get(view === 'latest' ? 'calls' : view);
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let clickhouse: TestClickHouse;
+let server: Server;
+let base: string;
+let browser: Browser;
+const open: WatchedPage[] = [];
+
+beforeAll(async () => {
+  clickhouse = await startTestClickHouse();
+  await generateCalls(clickhouse.client, { count: CALLS, from: new Date(Date.now() - 7 * DAY_MS), to: new Date(Date.now() - 1000) });
+  const app = express();
+  app.use(createConsole({ reader: clickhouse.readerClient, database: TEST_DATABASE, version: '1.2.3', proxyUrl: 'http://127.0.0.1:4700' }));
+  server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  browser = await launchBrowser();
+});
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((page) => page.close()));
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await clickhouse.stop();
+});
+
+async function visit(path: string, options: Parameters<typeof openPage>[2] = {}): Promise<WatchedPage> {
+  const page = await openPage(browser, base + path, options);
+  open.push(page);
+  return page;
+}
+
+async function sum(expression: string, where = '1'): Promise<number> {
+  const result = await clickhouse.client.query({ query: `SELECT ${expression} AS n FROM calls WHERE ${where}`, format: 'JSONEachRow' });
+  return Number((await result.json<{ n: string }>())[0]?.n);
+}
+
+const figureOf = (page: Page, title: string) => page.locator(`[data-figure="${title}"]`);
+const settled = (page: Page) =>
+  page.waitForFunction(() => {
+    const panels = [...document.querySelectorAll('[data-panel]')];
+    return panels.length > 0 && panels.every((panel) => panel.getAttribute('aria-busy') !== 'true' && !panel.querySelector('.bone'));
+  });
+
+/** What axe-core finds that keeps somebody from using the page. One row of a table is like the next. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  // As a test's own script, which the page's content security policy would not allow.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(async () => {
+    const axe = Reflect.get(window, 'axe') as { run: (context: object, options: object) => Promise<AxeResults> };
+    return axe.run({ exclude: [['tbody tr:nth-child(n+4)']] }, { resultTypes: ['violations'] });
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
+}
+
+describe.each(Object.entries(VIEWS))('board %s', (view, title) => {
+  test('draws every panel with data, and is there for everybody in both themes', async () => {
+    const { page, faults } = await visit(`/?view=${view}&range=24h&refresh=off`, { ...TALL, colorScheme: 'dark' });
+    await page.getByRole('heading', { level: 1, name: title }).waitFor();
+    await settled(page);
+    for (const panel of boardOf(view)?.panels ?? []) {
+      if (panel.type === 'row') {
+        await page.getByRole('heading', { level: 2, name: panel.title }).waitFor();
+        continue;
+      }
+      const card = page.locator(`[data-panel="${panel.id}"]`);
+      const asked = panel.targets?.some(({ rawSql }) => rawSql !== undefined) ?? false;
+      const drawn = {
+        empty: await card.locator('.panel-note, .figure.none').count(),
+        figures: await card.locator('.figure').count(),
+        lines: await card.locator('.legend li').count(),
+        canvases: await card.locator('canvas').count(),
+        rows: await card.locator('tbody tr, .bar-gauge li').count(),
+      };
+      if (panel.title === 'One call')
+        expect([panel.title, drawn]).toEqual([panel.title, { empty: 1, figures: 0, lines: 0, canvases: 0, rows: 0 }]);
+      else if (!asked) expect([panel.title, drawn.empty]).toEqual([panel.title, 0]);
+      else if (panel.type === 'stat') expect([panel.title, drawn.figures, drawn.empty]).toEqual([panel.title, 1, 0]);
+      else if (panel.type === 'timeseries') expect([panel.title, drawn.canvases, drawn.lines > 0]).toEqual([panel.title, 1, true]);
+      else if (panel.type === 'heatmap') expect([panel.title, drawn.canvases > 0]).toEqual([panel.title, true]);
+      else expect([panel.title, drawn.rows > 0]).toEqual([panel.title, true]);
+    }
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Use the light theme' }).click();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.setViewportSize(PHONE.viewport);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
+    expect(faults).toEqual([]);
+  });
+});
+
+test('figures are those of the calls themselves, of the chosen projects only', async () => {
+  const { page } = await visit('/?range=30d&refresh=off&project=checkout&project=search');
+  const chosen = "project IN ('checkout', 'search')";
+  await figureOf(page, 'Spend').waitFor();
+  expect(await figureOf(page, 'Calls').textContent()).toBe(formatCount(await sum('count()', chosen)));
+  expect(await figureOf(page, 'Spend').textContent()).toBe(formatCost(await sum('sum(cost_usd)', chosen)));
+});
+
+test('variables are chosen with the keyboard, stand in the address, and go along to other boards', async () => {
+  const { page, faults } = await visit('/?view=cost&range=24h&refresh=off');
+  const project = page.getByRole('button', { name: 'Project: All projects' });
+  await project.focus();
+  await page.keyboard.press('Enter');
+  // The list comes from ClickHouse; once it is there the field to search it has the focus.
+  await page.locator('input[aria-label="Search project"]:focus').waitFor();
+  await page.keyboard.type('check');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Space');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Project: checkout' }).waitFor();
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Project: checkout');
+  await page.getByRole('button', { name: 'Tag: env', exact: true }).click();
+  await page.getByRole('group', { name: 'Tag' }).getByText('feature').click();
+  await page.getByRole('article', { name: 'Tag: feature' }).waitFor();
+  expect(new URL(page.url()).search).toBe('?view=cost&range=24h&refresh=off&project=checkout&var-tag_key=feature');
+
+  await page.getByRole('navigation').getByRole('link', { name: 'Errors' }).click();
+  await page.getByRole('button', { name: 'Project: checkout' }).waitFor();
+  await page.getByRole('button', { name: 'Objective: 0.995' }).click();
+  await page.getByRole('group', { name: 'Objective' }).getByText('0.9999').click();
+  await page.waitForURL(/var-objective=0\.9999/);
+  const { page: copy } = await visit(page.url().slice(base.length));
+  await copy.getByRole('button', { name: 'Objective: 0.9999' }).waitFor();
+  await figureOf(copy, 'Error budget left').waitFor();
+  expect(await figureOf(copy, 'Error budget left').textContent()).toBe(await figureOf(page, 'Error budget left').textContent());
+  expect(faults).toEqual([]);
+});
+
+test('dragging over a chart zooms into its time, and Back and Zoom out lead out again', async () => {
+  const { page, faults } = await visit('/?range=24h&refresh=off');
+  const canvas = page.locator('.timeseries canvas').first();
+  await canvas.waitFor();
+  await settled(page);
+  const calls = await figureOf(page, 'Calls').textContent();
+  const box = await canvas.boundingBox();
+  if (!box) throw new Error('the chart has no place on the page');
+  await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForURL(/from=.*to=/);
+  const { searchParams } = new URL(page.url());
+  const hours = (Date.parse(searchParams.get('to') ?? '') - Date.parse(searchParams.get('from') ?? '')) / 3_600_000;
+  expect(hours).toBeGreaterThan(5);
+  expect(hours).toBeLessThan(10);
+  await settled(page);
+  expect(await figureOf(page, 'Calls').textContent()).not.toBe(calls);
+  await page.getByRole('button', { name: 'Zoom out' }).click();
+  await page.waitForURL((url) => Date.parse(url.searchParams.get('from') ?? '') < Date.parse(searchParams.get('from') ?? ''));
+  await page.goBack();
+  await page.goBack();
+  await page.waitForURL(/range=24h/);
+  await page.waitForFunction((text) => document.querySelector('[data-figure="Calls"]')?.textContent === text, calls);
+  expect(faults).toEqual([]);
+});
+
+test('figures lead further: to another board, to the list of calls, to one call', async () => {
+  const { page, faults } = await visit('/?view=errors&range=7d&refresh=off&project=search', TALL);
+  await settled(page);
+  await page.getByRole('article', { name: 'Errors in the provider’s words' }).getByTitle('Latency of this provider').first().click();
+  await page.waitForURL(/view=latency.*project=search.*provider=/);
+  await page.goBack();
+  await page.getByRole('article', { name: 'Failed', exact: true }).getByRole('link').click();
+  await page.waitForURL(/view=calls.*range=7d.*project=search/);
+  await page.goto(`${base}/?view=latest&range=7d&refresh=off`);
+  await settled(page);
+  const id = page.getByRole('article', { name: 'Calls', exact: true }).locator('tbody tr').first().locator('td').nth(1);
+  const text = (await id.textContent()) ?? '';
+  await id.getByRole('link').click();
+  await page.getByRole('dialog', { name: 'One call' }).waitFor();
+  await page.getByRole('article', { name: 'One call' }).getByText(text, { exact: true }).waitFor();
+  expect(faults).toEqual([]);
+});
+
+test('a chart can be read as a table, and the address keeps that', async () => {
+  const { page } = await visit('/?view=latency&range=24h&refresh=off', TALL);
+  await page.getByRole('button', { name: 'Calls by duration as a table' }).click();
+  const table = page.getByRole('region', { name: 'Calls by duration, table' });
+  await table.waitFor();
+  expect(await table.locator('tbody tr').count()).toBeGreaterThan(20);
+  await page.reload();
+  await table.waitFor();
+  expect(await page.getByRole('img', { name: /^Duration, mean: p\d\d duration/ }).count()).toBe(1);
+});
+
+test('only panels in sight are asked for, new figures come by themselves and at a press', async () => {
+  const asked = new Set<string>();
+  const { page, faults } = await visit('/?view=project&project=fresh&range=1h&refresh=off');
+  page.on('request', (request) => asked.add(/panels\/(\d+)/.exec(request.url())?.[1] ?? ''));
+  await page.reload();
+  await figureOf(page, 'Calls').waitFor();
+  await page.getByRole('article', { name: 'Calls by outcome' }).getByText('Nothing in this time range').waitFor();
+  const [last] = (boardOf('project')?.panels ?? []).slice(-1);
+  expect([asked.has('1'), asked.has(String(last?.id))]).toEqual([true, false]);
+  const askedLast = page.waitForRequest(new RegExp(`panels/${last?.id}\\?`));
+  await page.locator(`[data-panel="${last?.id}"]`).scrollIntoViewIfNeeded();
+  await askedLast;
+  await page.evaluate(() => scrollTo(0, 0));
+
+  const add = (at: number) =>
+    insertCalls(clickhouse.client, [
+      sampleCall({
+        id: `fresh-${at}`,
+        project: 'fresh',
+        started_at: `${new Date(Date.now() - 5000).toISOString().slice(0, 23).replace('T', ' ')}000`,
+      }),
+    ]);
+  const shows = (text: string) =>
+    page.waitForFunction((wanted) => document.querySelector('[data-figure="Calls"]')?.textContent === wanted, text);
+  await add(1);
+  await page.getByRole('button', { name: 'Refresh now' }).click();
+  await shows('1');
+  await page.getByRole('combobox', { name: 'Refresh' }).selectOption('5s');
+  await add(2);
+  await shows('2');
+  expect(faults).toEqual([]);
+});
+
+test('leaving a board gives up what it has asked for', async () => {
+  const { page } = await visit('/?view=connect');
+  await page.route(/panels/, () => {});
+  await page.getByRole('navigation').getByRole('link', { name: 'Latency' }).click();
+  await page.waitForRequest(/boards\/latency\/panels/);
+  const givenUp = page.waitForEvent('requestfailed', (request) => /boards\/latency\/panels/.test(request.url()));
+  await page.getByRole('navigation').getByRole('link', { name: 'Connect' }).click();
+  expect((await givenUp).failure()?.errorText).toBe('net::ERR_ABORTED');
+});
