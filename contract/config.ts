@@ -31,6 +31,8 @@ const Upstream = z.strictObject({
   baseUrl: httpUrl.optional(),
   dialect: z.string().optional(),
   provider: z.string().optional(),
+  /** What the provider learns of the caller's trace. */
+  propagate: z.enum(['forward', 'child', 'strip']).optional(),
   /** The provider's key, where Glassway holds it: put in place of the caller's for calls that show a project key. */
   apiKey: ProviderKey.optional(),
   /** The header it goes into; missing: the one of the upstream's wire format. */

@@ -106,6 +106,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       forward(req, res, routed, requestId, tap, {
         dispatcher,
         credential,
+        trace: identity,
         requestBufferBytes: settings.limits.requestBufferBytes,
         askUsage: tap.usageOnRequest && injects(identity.project),
         finish_ms: projectOf(settings, identity.project)?.onClientAbort === 'finish' ? settings.timeouts.finishMs : 0,

@@ -49,6 +49,7 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
         baseUrl: baseUrl.replace(/\/+$/, ''),
         provider,
         ...(exceptions && { exceptions }),
+        ...(entry.propagate !== undefined && entry.propagate !== 'forward' && { propagate: entry.propagate }),
         ...keyHeaderOf(entry.apiKeyHeader ?? builtIn?.keyHeader),
         ...(builtIn?.saysUsage && { saysUsage: true }),
       });

@@ -7,8 +7,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
 import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
+import type { Identity } from './identify.ts';
 import { askForUsage, mayAsk, withLength } from './inject/ask-usage.ts';
 import { createStripping, type Stripping } from './inject/recode.ts';
+import { propagated } from './propagation.ts';
 import type { CredentialHeader } from './provider-keys.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
@@ -22,6 +24,8 @@ export interface ForwardOptions {
   readonly dispatcher: Dispatcher;
   /** The provider's key, where Glassway holds it. */
   readonly credential: CredentialHeader | undefined;
+  /** The call's own span, for upstreams that are told of it. */
+  readonly trace: Pick<Identity, 'trace_id' | 'span_id' | 'trace_flags'>;
   /** Request bodies with a Content-Length up to this are sent in one piece. */
   readonly requestBufferBytes: number;
   /** Ask for a stream's usage where the caller does not, and keep it from the caller. */
@@ -122,7 +126,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
     if (this.#clientGone) return;
     if (body === null) this.#tap.requestEnd();
-    const passed = requestHeaders(this.#req.rawHeaders, this.#options.credential);
+    const { propagate } = this.#route.upstream;
+    const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
+    const passed = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
     const headers = this.#usageAsked && Buffer.isBuffer(body) ? withLength(passed, body.length) : passed;
     // undici takes any async iterable (its types name Readable only)
     const options = {

@@ -16,6 +16,7 @@ import { internalError } from './forward.ts';
 import { CREDENTIAL_HEADERS, OWN_PREFIX, responseHeaders } from './headers.ts';
 import type { Identify, Identity } from './identify.ts';
 import type { Ending } from './outcome.ts';
+import { childTraceparent, TRACE_HEADERS } from './propagation.ts';
 import type { ProviderKeys } from './provider-keys.ts';
 import { createRealtimeTap, type RealtimeOptions, type RealtimeTap } from './realtime.ts';
 import { dialectOfPath, rawErrorResponse } from './respond.ts';
@@ -132,6 +133,9 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
         for (const name of CREDENTIAL_HEADERS) delete req.headers[name];
         req.headers[credential.name] = credential.value;
       }
+      const { propagate } = route.upstream;
+      if (propagate === 'strip') for (const name of TRACE_HEADERS) delete req.headers[name];
+      if (propagate === 'child') req.headers['traceparent'] = childTraceparent(identity);
       proxy.upgrade(req, socket as Socket, head);
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);

@@ -190,4 +190,6 @@ export interface Upstream {
   readonly saysUsage?: true;
   /** OpenTelemetry `gen_ai.provider.name`, else the upstream's name. */
   readonly provider: string;
+  /** What it learns of the caller's trace, where that is not just what the caller sent. */
+  readonly propagate?: 'child' | 'strip';
 }
