@@ -99,6 +99,19 @@ export const INGEST_METRICS = {
     help: 'Spans by result: sent, resent from the table, deferred because the receiver or the queue had no room (they are resent later), refused for good by the receiver, or given_up after traces.resendWithin.',
     labels: ['result'],
   },
+  spans_queued: { name: 'glassway_ingest_spans_queued', type: 'gauge', help: 'Spans that wait in memory for their receivers.', labels: [] },
+  trace_slots_open: {
+    name: 'glassway_ingest_trace_slots_open',
+    type: 'gauge',
+    help: "Tens of seconds of this ingest's calls whose spans have not all arrived, one for each route.",
+    labels: [],
+  },
+  labels_folded: {
+    name: 'glassway_ingest_metric_labels_folded_total',
+    type: 'counter',
+    help: "Times that a call's model, host or error type was counted as _OTHER because there were too many, or the whole call in the overflow series, by label.",
+    labels: ['label'],
+  },
   batches_refused: {
     name: 'glassway_ingest_batches_refused_total',
     type: 'counter',
@@ -120,3 +133,63 @@ export const INGEST_METRICS = {
   },
   ready: { name: 'glassway_ingest_ready', type: 'gauge', help: '1 once the tables are there, else 0.', labels: [] },
 } as const satisfies Record<string, MetricEntry>;
+
+/** OpenTelemetry's own metrics of calls, kept by ingest: over OTLP under `name`, for Prometheus under `prometheus`. */
+export interface CallMetricEntry {
+  readonly name: string;
+  readonly prometheus: string;
+  readonly unit: string;
+  readonly help: string;
+  /** Attributes besides those that all have. */
+  readonly labels: readonly ('gen_ai.token.type' | 'error.type')[];
+  readonly bounds: readonly number[];
+}
+
+/** Bounds as the conventions say: https://github.com/open-telemetry/semantic-conventions/blob/v1.41.1/docs/gen-ai/gen-ai-metrics.md */
+const SECONDS_BOUNDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const TOKEN_BOUNDS = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864];
+
+export const CALL_METRICS = {
+  tokens: {
+    name: 'gen_ai.client.token.usage',
+    prometheus: 'gen_ai_client_token_usage',
+    unit: '{token}',
+    help: 'Number of input and output tokens used.',
+    labels: ['gen_ai.token.type'],
+    bounds: TOKEN_BOUNDS,
+  },
+  duration: {
+    name: 'gen_ai.client.operation.duration',
+    prometheus: 'gen_ai_client_operation_duration_seconds',
+    unit: 's',
+    help: 'Duration of calls.',
+    labels: ['error.type'],
+    bounds: SECONDS_BOUNDS,
+  },
+  first_chunk: {
+    name: 'gen_ai.client.operation.time_to_first_chunk',
+    prometheus: 'gen_ai_client_operation_time_to_first_chunk_seconds',
+    unit: 's',
+    help: 'Time to the first token of a streamed answer.',
+    labels: [],
+    bounds: SECONDS_BOUNDS,
+  },
+  output_chunk: {
+    name: 'gen_ai.client.operation.time_per_output_chunk',
+    prometheus: 'gen_ai_client_operation_time_per_output_chunk_seconds',
+    unit: 's',
+    help: "Time between chunks of a streamed answer: each call's mean, as often as it had chunks after the first.",
+    labels: [],
+    bounds: SECONDS_BOUNDS,
+  },
+} as const satisfies Record<string, CallMetricEntry>;
+
+/** What all of them are told apart by: nothing that a caller can make up without limit, and nobody's id. */
+export const CALL_METRIC_LABELS = [
+  'gen_ai.operation.name',
+  'gen_ai.provider.name',
+  'gen_ai.request.model',
+  'gen_ai.response.model',
+  'server.address',
+  'server.port',
+] as const;

@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response, type Router } from 'express';
 import type { Log } from '../contract/log.ts';
-import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/record.ts';
+import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer, type CallRecord } from '../contract/record.ts';
 import { parseLines, readBody, readHead } from './accept.ts';
 import type { Access } from './access.ts';
 import type { WorkBudget } from './budget.ts';
@@ -110,6 +110,8 @@ interface PreparedBatch {
   readonly calls: EncodedRow[];
   readonly bodies: EncodedRow[];
   readonly rejected: RejectedRow[];
+  /** For the metrics. */
+  readonly records: { readonly line: number; readonly record: CallRecord }[];
   /** The providers of calls with known usage and no known price. */
   readonly unpriced: string[];
 }
@@ -120,7 +122,7 @@ async function prepare(
   { price, ingestId }: AppDeps,
   { ingestedAt, spans }: { readonly ingestedAt: Date; readonly spans: BatchSpans },
 ): Promise<PreparedBatch> {
-  const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], unpriced: [] };
+  const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], records: [], unpriced: [] };
   const written = { ingested_at: clickhouseTime(ingestedAt), ingest_id: ingestId };
   let sliceEndMs = performance.now() + SLICE_MS;
   for (const parsed of parseLines(body)) {
@@ -130,6 +132,7 @@ async function prepare(
       const cost = price(record);
       if (cost.cost_source === 'none' && hasUsage(record)) batch.unpriced.push(record.provider);
       batch.calls.push({ line, json: encodeCall(record, cost, written), key: callKey(record) });
+      batch.records.push(parsed);
       spans.add(line, record, cost);
       const bodies = encodeBodies(record);
       if (bodies !== undefined) batch.bodies.push({ line, json: bodies, key: bodiesKey(record) });
@@ -148,6 +151,7 @@ function answer(deps: AppDeps, response: Response, batchId: string, batch: Prepa
   const accepted = batch.calls.filter((row) => !lost.has(row.line)).length;
   deps.metrics.records(accepted, rejected.length);
   for (const provider of batch.unpriced) deps.metrics.unpriced(provider);
+  for (const { line, record } of batch.records) if (!lost.has(line)) deps.metrics.calls.observe(record);
   deps.metrics.batchAnswered(200);
   if (rejected.length > 0)
     deps.log('warn', `batch ${batchId}: ${rejected.length} records set aside; line ${rejected[0]?.line}: ${rejected[0]?.reason}`);

@@ -25,7 +25,7 @@ import { errorText } from './error-text.ts';
 import { createLossMeter } from './loss.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
-import { createTraceExport, type TraceExport } from './otlp/export.ts';
+import { startTelemetry, type Telemetry } from './otlp/telemetry.ts';
 import { createPricer } from './price.ts';
 import { startPriceUpdates } from './price-file.ts';
 import { startReadiness } from './readiness.ts';
@@ -83,26 +83,32 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     },
     log,
   });
+  let telemetry: Telemetry | undefined;
   const metrics = createMetrics({
     workBytes: () => budget.bytes,
     isReady: readiness.isMigrated,
+    spansQueued: () => telemetry?.traces.queuedSpans() ?? 0,
+    traceSlotsOpen: () => telemetry?.traces.openSlots() ?? 0,
     loss: createLossMeter(createRead(reader, config.database)),
   });
   const ingestId = uuidv7();
-  let traces: TraceExport;
+  const disconnect = async (): Promise<void> => {
+    // Closing the client is what ends a migration that hangs.
+    await Promise.all([readiness.stop(), writer.close(), reader.close()]);
+  };
   try {
-    traces = createTraceExport({
+    telemetry = startTelemetry({
       settings,
       env: process.env,
       version: options.version,
       ingestId,
       client: writer,
-      onSpans: metrics.spans,
+      metrics,
       isReady: readiness.isMigrated,
       log,
     });
   } catch (error) {
-    await Promise.all([readiness.stop(), writer.close(), reader.close()]);
+    await disconnect();
     throw error;
   }
   const prices = startPriceUpdates({ source: settings.priceCatalogue, log, onRead: metrics.pricesRead });
@@ -121,7 +127,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     access,
     isStopping: () => stopping,
     ingestId,
-    traces,
+    traces: telemetry.traces,
     log,
     console: createConsole({
       reader,
@@ -138,8 +144,8 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   const release = async (): Promise<void> => {
     prices.stop();
     keys.close();
-    // Closing the client is what ends a migration that hangs.
-    await Promise.all([readiness.stop(), writer.close(), reader.close()]);
+    await telemetry?.stop(EXPORT_DRAIN_MS_MAX);
+    await disconnect();
   };
 
   try {
@@ -154,7 +160,6 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
   const stop = async (): Promise<void> => {
     stopping = true;
     await close(server, config.drainMs, log);
-    await traces.stop(EXPORT_DRAIN_MS_MAX);
     await release();
   };
   return {

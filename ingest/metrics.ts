@@ -5,6 +5,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { INGEST_METRICS, type MetricEntry } from '../contract/events.ts';
 import type { LossMeter } from './loss.ts';
+import { CallMetrics } from './otlp/call-metrics.ts';
 
 const INSERT_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** Providers come from the proxies' configuration; beyond so many they are counted together. */
@@ -12,6 +13,9 @@ const PROVIDERS_MAX = 100;
 const OTHER_PROVIDER = 'other';
 
 export interface IngestMetrics {
+  /** What OTLP carries of them too. */
+  readonly registry: Registry;
+  readonly calls: CallMetrics;
   readonly contentType: string;
   /** The exposition text. */
   expose(): Promise<string>;
@@ -25,6 +29,8 @@ export interface IngestMetrics {
 }
 
 export interface IngestGauges {
+  readonly spansQueued: () => number;
+  readonly traceSlotsOpen: () => number;
   readonly workBytes: () => number;
   readonly isReady: () => boolean;
   readonly loss: LossMeter;
@@ -57,7 +63,11 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
     buckets: INSERT_SECONDS_BUCKETS,
     registers: [registry],
   });
+  const folded = counter(INGEST_METRICS.labels_folded);
+  const calls = new CallMetrics({ onFolded: (label) => folded.inc({ label }) });
   gauge(INGEST_METRICS.work_bytes, gauges.workBytes);
+  gauge(INGEST_METRICS.spans_queued, gauges.spansQueued);
+  gauge(INGEST_METRICS.trace_slots_open, gauges.traceSlotsOpen);
   gauge(INGEST_METRICS.ready, () => (gauges.isReady() ? 1 : 0));
   for (const [entry, column] of [
     [INGEST_METRICS.calls_missing, 'missing'],
@@ -76,7 +86,9 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
 
   return {
     contentType: registry.contentType,
-    expose: () => registry.metrics(),
+    expose: async () => `${await registry.metrics()}${calls.prometheusText()}`,
+    registry,
+    calls,
     batchAnswered: (status) => batches.inc({ status: String(status) }),
     batchRefused: (code) => refused.inc({ code }),
     records: (inserted, rejected) => {

@@ -30,12 +30,12 @@ export interface SpanAttribute {
 /** Outcomes that are no error of the operation: the caller changed its mind. */
 const NO_ERRORS: ReadonlySet<string> = new Set(['ok', 'client_abort']);
 
-export function isError(call: SpanCall): boolean {
+export function isError(call: Pick<SpanCall, 'outcome'>): boolean {
   return !NO_ERRORS.has(call.outcome);
 }
 
 /** The provider's own code where there is one: https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/ */
-export function errorType(call: SpanCall): string {
+export function errorType(call: Pick<SpanCall, 'error_type' | 'outcome'>): string {
   return call.error_type || call.outcome;
 }
 
