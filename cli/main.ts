@@ -4,6 +4,7 @@
  * person can cause is one clear message; anything else is a fault of ours and shows its stack.
  */
 import './node-version.ts';
+import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
@@ -76,12 +77,12 @@ command('up', 'run everything: proxy, ingest, console, and an embedded ClickHous
 );
 
 command('proxy', 'run the proxy alone').action(async (options: CommonOptions) => {
-  process.title = 'glassway proxy';
+  process.title = cluster.isWorker ? 'glassway proxy worker' : 'glassway proxy';
   const settings = await settingsOf(options);
   const log = createLog('proxy');
-  const { startProxy } = await import('../proxy/main.ts');
+  const { startConfigured } = await import('../proxy/start.ts');
   process.exitCode = await runService(async () => {
-    const proxy = await startProxy(settings, { dataDir: resolve(options.data), version: VERSION, log });
+    const proxy = await startConfigured(settings, { dataDir: resolve(options.data), version: VERSION, log });
     if (process.send === undefined)
       log(
         'info',

@@ -14,6 +14,7 @@ import { ConsoleSettings } from './console-settings.ts';
 import { OtlpEntries, TraceSettings } from './otlp-settings.ts';
 import { PriceCatalogue, PriceOverrides } from './price-settings.ts';
 import { ProjectRedact, Redact } from './privacy-settings.ts';
+import { Workers } from './worker-settings.ts';
 
 const port = (fallback: number) => z.int().min(1).max(65535).default(fallback);
 const bytes = (fallback: number) => z.int().min(0).default(fallback);
@@ -77,6 +78,8 @@ const Schema = z.strictObject({
   console: ConsoleSettings,
   otlp: OtlpEntries,
   traces: TraceSettings,
+  /** Processes that share the proxy's port: `auto` is one for each processor. */
+  workers: Workers,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
   ingestUrl: httpUrl.optional(),
   clickhouse: z

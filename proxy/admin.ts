@@ -1,52 +1,62 @@
 /**
  * The proxy's operators' port: liveness, readiness, metrics. On a port of its own so that no provider
- * path is shadowed.
+ * path is shadowed. Says what it is told: of this process, or of all workers together.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import express from 'express';
-import type { Journal } from './journal.ts';
-import type { ProxyMetrics } from './metrics.ts';
+import { Registry } from 'prom-client';
+import { keysFile } from '../contract/auth-settings.ts';
+import type { Settings } from '../contract/config.ts';
+import { openKeyRing } from '../contract/key-ring.ts';
+import { listen } from '../contract/listen.ts';
+import type { Log } from '../contract/log.ts';
+import { createReadCheck } from '../contract/read-check.ts';
+import type { ProxyReport } from './report.ts';
 
-export interface AdminOptions {
-  readonly metrics: ProxyMetrics;
-  readonly journal: Journal;
+export interface AdminAnswers {
   readonly version: string;
-  readonly ingestUrl: string | undefined;
-  /** Records lost so far, by reason. */
-  readonly losses: () => Readonly<Record<string, number>>;
-  readonly state: { readonly accepting: boolean };
-  /** Whether this request may read more than whether the proxy is ready. */
-  readonly mayRead: (request: IncomingMessage) => boolean;
+  readonly report: () => ProxyReport | Promise<ProxyReport>;
+  /** Prometheus' exposition text. */
+  readonly metrics: () => Promise<string>;
 }
 
-export function createAdminApp({ metrics, journal, version, ingestUrl, losses, state, mayRead }: AdminOptions): Server {
+export interface Admin {
+  close(): void;
+}
+
+/** @throws StartError when the port cannot be had */
+export async function startAdmin(settings: Settings, dataDir: string, log: Log, answers: AdminAnswers): Promise<Admin> {
+  const keys = openKeyRing(keysFile(settings, dataDir), log);
+  const server = createAdminApp({ ...answers, mayRead: createReadCheck(settings, keys) });
+  const close = (): void => {
+    keys.close();
+    server.closeAllConnections();
+    server.close();
+  };
+  try {
+    await listen(server, settings.listen.host, settings.listen.proxyAdmin, 'listen.proxyAdmin');
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { close };
+}
+
+/** `mayRead`: whether this request may read more than whether the proxy is ready. */
+export function createAdminApp({
+  version,
+  report,
+  metrics,
+  mayRead,
+}: AdminAnswers & { readonly mayRead: (request: IncomingMessage) => boolean }): Server {
   const app = express();
   app.disable('x-powered-by');
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok', version });
   });
-  app.get('/readyz', (req, res) => {
-    const status = state.accepting ? 200 : 503;
-    if (!mayRead(req)) {
-      res.status(status).json({ ready: state.accepting });
-      return;
-    }
-    // Ingest being away is no reason to send calls elsewhere: calls work without it.
-    const { fault, inFlight, memoryRecords } = journal.state;
-    res.status(status).json({
-      ready: state.accepting,
-      ingest_url: ingestUrl ?? null,
-      queue_records: journal.records,
-      queue_bytes: journal.bytes,
-      // Nor is a failing disk: records wait in memory.
-      journal: {
-        ok: fault === undefined,
-        fault: fault ?? null,
-        calls_in_flight: inFlight,
-        records_in_memory: memoryRecords,
-        records_lost: losses(),
-      },
-    });
+  app.get('/readyz', async (req, res) => {
+    const state = await report();
+    res.status(state.ready ? 200 : 503).json(mayRead(req) ? state : { ready: state.ready });
   });
   app.get('/metrics', async (req, res) => {
     if (!mayRead(req)) {
@@ -56,7 +66,7 @@ export function createAdminApp({ metrics, journal, version, ingestUrl, losses, s
         .json({ error: 'send a key for metrics as a bearer token: glassway keys create --for metrics' });
       return;
     }
-    res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+    res.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics());
   });
   app.use((req, res) => {
     res.status(404).json({ error: `${req.path} is not served here; known are /healthz, /readyz, /metrics` });

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Registry } from 'prom-client';
 import { keysFile } from '../contract/auth-settings.ts';
 import { readClientTls } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
@@ -13,8 +14,7 @@ import { keptSecret } from '../contract/kept-secret.ts';
 import { openKeyRing } from '../contract/key-ring.ts';
 import { listen } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
-import { createReadCheck } from '../contract/read-check.ts';
-import { createAdminApp } from './admin.ts';
+import { startAdmin } from './admin.ts';
 import { createProxyApp } from './app.ts';
 import { upstreamTable } from './config.ts';
 import { createDrain } from './drain.ts';
@@ -22,6 +22,7 @@ import { startAdoption } from './journal/adopt.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
 import { readProviderKeys } from './provider-keys.ts';
+import { type ProxyReport, reportOf } from './report.ts';
 import { type IngestLink, type Shipper, startShipper } from './ship.ts';
 
 export interface RunningProxy {
@@ -33,8 +34,45 @@ export interface RunningProxy {
 
 const FLUSH_MS = 10_000;
 
+export interface ProxyOptions {
+  readonly dataDir: string;
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** What carries calls, without its operators' port: workers share one. */
+export interface Carrier {
+  report(): ProxyReport;
+  readonly metrics: Registry;
+  /** Stops accepting, waits for calls in flight and for the records' shipping; says how many records were left behind. */
+  stop(): Promise<{ recordsLost: number }>;
+}
+
 /** @throws StartError when a port or the data folder cannot be had */
-export async function startProxy(settings: Settings, options: { dataDir: string; version: string; log: Log }): Promise<RunningProxy> {
+export async function startProxy(settings: Settings, options: ProxyOptions): Promise<RunningProxy> {
+  const carrier = await startCarrier(settings, options);
+  const answers = { version: options.version, report: carrier.report, metrics: () => carrier.metrics.metrics() };
+  const admin = await startAdmin(settings, options.dataDir, options.log, answers).catch(async (error: unknown) => {
+    await carrier.stop();
+    throw error;
+  });
+  return {
+    ...addressesOf(settings),
+    async stop() {
+      const stopped = await carrier.stop();
+      admin.close();
+      return stopped;
+    },
+  };
+}
+
+export function addressesOf({ listen: { host, proxy, proxyAdmin } }: Settings): Pick<RunningProxy, 'url' | 'adminUrl'> {
+  const at = `http://${host.includes(':') ? `[${host}]` : host}`;
+  return { url: `${at}:${proxy}`, adminUrl: `${at}:${proxyAdmin}` };
+}
+
+/** @throws StartError when the port or the data folder cannot be had */
+export async function startCarrier(settings: Settings, options: Pick<ProxyOptions, 'dataDir' | 'log'>): Promise<Carrier> {
   const { log } = options;
   const upstreams = upstreamTable(settings);
   const providerKeys = readProviderKeys(settings, upstreams, process.env);
@@ -62,19 +100,8 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
   const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log, keys, providerKeys });
   const drain = createDrain(app.server);
   const state = { accepting: true };
-  const admin = createAdminApp({
-    metrics,
-    journal,
-    version: options.version,
-    ingestUrl: settings.ingestUrl,
-    losses: () => losses,
-    state,
-    mayRead: createReadCheck(settings, keys),
-  });
-  const { host } = settings.listen;
   try {
-    await listen(app.server, host, settings.listen.proxy, 'listen.proxy');
-    await listen(admin, host, settings.listen.proxyAdmin, 'listen.proxyAdmin');
+    await listen(app.server, settings.listen.host, settings.listen.proxy, 'listen.proxy');
   } catch (error) {
     app.server.close();
     await app.close();
@@ -96,8 +123,8 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
           log,
         });
   return {
-    url: `http://${hostInUrl(host)}:${settings.listen.proxy}`,
-    adminUrl: `http://${hostInUrl(host)}:${settings.listen.proxyAdmin}`,
+    report: () => reportOf({ journal, accepting: state.accepting, ingestUrl: settings.ingestUrl, losses }),
+    metrics: metrics.registry,
     async stop() {
       state.accepting = false;
       const { drainIdleMs, drainMs } = settings.timeouts;
@@ -115,8 +142,6 @@ export async function startProxy(settings: Settings, options: { dataDir: string;
         lose('stopped', recordsLost);
         log('error', `${recordsLost} records could be neither shipped nor written to the disk, and are lost`);
       } else if (waiting > 0) log('info', `${waiting} records wait in ${root} for the next proxy`);
-      admin.closeAllConnections();
-      admin.close();
       return { recordsLost };
     },
   };
@@ -175,8 +200,4 @@ function proxyId(): string {
       .replace(/[^A-Za-z0-9-]/g, '-')
       .slice(0, 40) || 'proxy';
   return `${host}-${randomBytes(6).toString('hex')}`;
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -27,11 +27,13 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const gauge = (entry: { name: string; help: string }, read: () => number) =>
+  /** `aggregator`: what several workers' values come to. */
+  const gauge = (entry: { name: string; help: string }, read: () => number, aggregator: 'sum' | 'min' = 'sum') =>
     new Gauge({
       name: entry.name,
       help: entry.help,
       registers,
+      aggregator,
       collect() {
         this.set(read());
       },
@@ -50,7 +52,7 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
   });
   gauge(PROXY_METRICS.queue_records, () => journal.records);
   gauge(PROXY_METRICS.queue_bytes, () => journal.bytes);
-  gauge(PROXY_METRICS.journal_ok, () => (journal.state.fault === undefined ? 1 : 0));
+  gauge(PROXY_METRICS.journal_ok, () => (journal.state.fault === undefined ? 1 : 0), 'min');
   return {
     registry,
     callBegan() {

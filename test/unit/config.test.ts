@@ -142,3 +142,12 @@ test.each(['https://apm.example/traces', 'javascript:alert("{trace_id}")', 'http
     });
   },
 );
+
+test('workers are a number or auto, from the file or the environment', () => {
+  expect([load('').workers, load('workers: auto').workers, load('', { GLASSWAY_WORKERS: '3' }).workers]).toEqual([1, 'auto', 3]);
+  expect(load('workers: 1', { GLASSWAY_WORKERS: 'auto' }).workers).toBe('auto');
+  for (const wrong of ['0', '1.5', 'many', '999'])
+    expect(faults(`workers: ${wrong}`)).toEqual([
+      { at: 'workers', problem: expect.stringContaining('auto, or a whole number from 1 to 128') },
+    ]);
+});

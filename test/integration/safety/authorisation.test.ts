@@ -16,6 +16,7 @@ import { createConsole } from '../../../ingest/console/index.ts';
 import { createAdminApp } from '../../../proxy/admin.ts';
 import type { Journal } from '../../../proxy/journal.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { reportOf } from '../../../proxy/report.ts';
 import { settingsFrom, startTestProxy, type TestProxy } from '../../kit/proxy.ts';
 import { appOf, routesOf } from '../../kit/routes.ts';
 import { closeServer, freePort, type HttpUpstream, listenOnLoopback, startUpstream } from '../../kit/upstream.ts';
@@ -168,12 +169,9 @@ async function startApp(auth: Mode, host?: string): Promise<{ app: express.Expre
 async function startAdmin(auth: Mode): Promise<{ server: Server; url: string }> {
   const journal = { records: 0, bytes: 0, state: { fault: undefined, inFlight: 0, memoryRecords: 0 } } as unknown as Journal;
   const server = createAdminApp({
-    metrics: createProxyMetrics(journal),
-    journal,
     version: '0',
-    ingestUrl: 'http://ingest.internal:4701',
-    losses: () => ({}),
-    state: { accepting: true },
+    report: () => reportOf({ journal, accepting: true, ingestUrl: 'http://ingest.internal:4701', losses: {} }),
+    metrics: () => createProxyMetrics(journal).registry.metrics(),
     mayRead: createReadCheck(settingsOf(auth), keys),
   });
   const port = await listenOnLoopback(server);
