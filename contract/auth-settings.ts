@@ -58,6 +58,9 @@ export const Access = z
 
 export type Access = z.infer<typeof Access>;
 
+/** Origin → the upstream whose wire format it speaks. */
+export const Targets = z.record(webUrl('scheme, host and port of a target: https://llm.example'), z.string()).default({});
+
 /** The provider's key, held by Glassway: named, never written, in the settings. */
 export const ProviderKey = z.union(
   [z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }), z.strictObject({ file: z.string().min(1) })],

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { Access, Auth, ProviderKey } from './auth-settings.ts';
+import { Access, Auth, ProviderKey, Targets } from './auth-settings.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { CAPTURE_MODES } from './columns.ts';
 import { ConsoleSettings } from './console-settings.ts';
@@ -67,6 +67,8 @@ const Schema = z.strictObject({
     })
     .prefault({}),
   upstreams: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of lower-case letters, digits and dashes'), Upstream).default({}),
+  /** Where the header `x-glassway-target-url` may send calls, and the upstream whose wire format is spoken there; none by default. */
+  targets: Targets,
   defaultUpstream: z.string().default('openai'),
   projects: z.record(z.string().min(1).max(128), Project).default({}),
   retention: z.strictObject({ calls: duration('90d'), bodies: duration('7d') }).prefault({}),
@@ -116,6 +118,16 @@ const Schema = z.strictObject({
         .int()
         .min(8192)
         .default(64 * 1024),
+      /** Request headers, however short. */
+      headersMax: z.int().min(16).default(500),
+      urlBytes: z
+        .int()
+        .min(1024)
+        .default(32 * 1024),
+      /** Clients' connections to one proxy at once; more are closed as they come. */
+      connectionsMax: z.int().min(1).default(16_384),
+      /** What an upload must bring in each `timeouts.uploadWindowMs`. */
+      uploadWindowBytes: bytes(1024),
       queueRecords: z.int().min(1).default(100_000),
       queueBytes: z
         .int()
@@ -140,6 +152,10 @@ const Schema = z.strictObject({
   timeouts: z
     .strictObject({
       connectMs: milliseconds(10_000),
+      /** To the end of the request's headers. */
+      headersMs: z.int().min(100).default(60_000),
+      /** An upload that brings less than `limits.uploadWindowBytes` in this time is given up. 0: none. */
+      uploadWindowMs: milliseconds(60_000),
       /** To the response's headers. 0: none. */
       responseMs: milliseconds(600_000),
       /** Longest silence inside a response body. 0: none. */

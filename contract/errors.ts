@@ -26,6 +26,8 @@ export const GATEWAY_ERRORS = {
   origin_not_allowed: { status: 403, outcome: 'auth_error', message: 'Web pages of this origin may not call without a key.' },
   host_not_allowed: { status: 421, outcome: 'client_error', message: 'The proxy does not answer for this host.' },
   malformed_request: { status: 400, outcome: 'client_error', message: 'The request is not valid HTTP.' },
+  url_too_long: { status: 414, outcome: 'client_error', message: 'The request target is too long.' },
+  target_not_allowed: { status: 403, outcome: 'client_error', message: 'Calls may not go to this target.' },
   headers_too_large: { status: 431, outcome: 'client_error', message: 'The request headers are too large.' },
   request_timeout: { status: 408, outcome: 'client_error', message: 'The request took too long to arrive.' },
   upstream_unreachable: { status: 502, outcome: 'unreachable', message: 'The provider cannot be reached.' },

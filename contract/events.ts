@@ -13,6 +13,12 @@ export interface MetricEntry {
 export const PROXY_METRICS = {
   calls: { name: 'glassway_proxy_calls_total', type: 'counter', help: 'Calls that ended, by outcome.', labels: ['outcome'] },
   calls_in_flight: { name: 'glassway_proxy_calls_in_flight', type: 'gauge', help: 'Calls being carried now.', labels: [] },
+  connections_dropped: {
+    name: 'glassway_proxy_connections_dropped_total',
+    type: 'counter',
+    help: 'Connections closed as they came, because limits.connectionsMax were open.',
+    labels: [],
+  },
   tap_limited: {
     name: 'glassway_proxy_tap_limited_total',
     type: 'counter',

@@ -30,13 +30,16 @@ import type { Dialect } from './providers/provider.ts';
 import { createRedactor, type Redactor } from './redact.ts';
 import { dialectOfPath, rawErrorResponse, sendError } from './respond.ts';
 import { createRouter, withoutQueryKey } from './route.ts';
+import { SlowUploads } from './slow-uploads.ts';
+import { checkStrictly } from './strictness.ts';
 import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
 /** Longer than clients keep idle connections, so that none meets a connection that we are just closing. */
 const CLIENT_KEEP_ALIVE_MS = 120_000;
-/** For the header block alone, against clients that send it byte by byte. */
-const HEADERS_TIMEOUT_MS = 60_000;
+/** How often Node looks for header blocks that take too long. */
+const CONNECTIONS_CHECK_MS = 10_000;
+const TOO_SLOW = 'Its body came too slowly; limits.uploadWindowBytes and timeouts.uploadWindowMs say what is asked.';
 /** Shorter than providers keep theirs; a provider that says how long (`Keep-Alive: timeout=`) is believed. */
 const UPSTREAM_KEEP_ALIVE_MS = 10_000;
 
@@ -73,7 +76,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     allowH2: false,
   });
   const identify = createIdentify(options.fingerprintKey);
-  const route = createRouter(options.upstreams, settings.defaultUpstream);
+  const route = createRouter(options.upstreams, settings.defaultUpstream, settings.targets);
   const providerKeys = options.providerKeys ?? new Map();
   const admit = createAdmit({
     keysRequired: keysRequired(settings),
@@ -82,6 +85,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     hosts: settings.access.hosts,
     origins: settings.access.origins,
   });
+  const strictness = { headersMax: settings.limits.headersMax, urlBytesMax: settings.limits.urlBytes };
+  const uploads = new SlowUploads({ window_ms: settings.timeouts.uploadWindowMs, bytesMin: settings.limits.uploadWindowBytes });
   const estimator = createEstimator({ onResult: (result) => metrics.estimates.inc({ result }) });
   const redactor = createRedactor({ onResult: (result) => metrics.redactions.inc({ result }) });
   const taps = createTapFactory(options, estimator, redactor);
@@ -93,6 +98,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     let requestId = '';
     let tap: CallTap | undefined;
     try {
+      checkStrictly(req, strictness);
       const caller = admit(req.headers, req.url ?? '');
       const found = route(req.url ?? '', req.rawHeaders);
       dialect = found.upstream.dialect;
@@ -102,8 +108,11 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       requestId = identity.request_id;
       tap = taps.open(identity, routed, req);
       metrics.callBegan();
-      res.on('close', metrics.callClosed);
-      forward(req, res, routed, requestId, tap, {
+      res.on('close', () => {
+        metrics.callClosed();
+        uploads.forget(req);
+      });
+      const exchange = forward(req, res, routed, requestId, tap, {
         dispatcher,
         credential,
         trace: identity,
@@ -111,6 +120,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
         askUsage: tap.usageOnRequest && injects(identity.project),
         finish_ms: projectOf(settings, identity.project)?.onClientAbort === 'finish' ? settings.timeouts.finishMs : 0,
       });
+      if (exchange !== undefined) uploads.watch(req, () => exchange.giveUp(new GatewayError('request_timeout', TOO_SLOW)));
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${faultText(thrown)}`);
@@ -125,8 +135,9 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     {
       maxHeaderSize: settings.limits.headerBytes,
       keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: 0, // a slow upload may take as long as the provider lets it
+      headersTimeout: settings.timeouts.headersMs,
+      connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, Math.ceil(settings.timeouts.headersMs / 2)),
+      requestTimeout: 0, // an upload may take as long as it moves: slow-uploads.ts
       // Java's HttpClient offers h2c on plain requests; ignoring an offer is always right (RFC 9110 §7.8).
       shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
     },
@@ -134,8 +145,22 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   );
   server.on(
     'upgrade',
-    createUpgradeHandler({ identify, route, admit, providerKeys, openTap: taps.open, log, upstreams: options.upstreams, realtime: taps }),
+    createUpgradeHandler({
+      strictness,
+      identify,
+      route,
+      admit,
+      providerKeys,
+      openTap: taps.open,
+      log,
+      upstreams: options.upstreams,
+      realtime: taps,
+    }),
   );
+  server.maxConnections = settings.limits.connectionsMax;
+  server.on('drop', () => metrics.connectionsDropped.inc());
+  // Beyond its limit Node drops headers without a word; one more than ours shows that there were more.
+  server.maxHeadersCount = strictness.headersMax + 1;
   server.on('clientError', answerMalformed);
   // Node counts a connection among its own no longer once it is upgraded.
   const upgraded = new Set<Duplex>();
@@ -150,6 +175,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       for (const socket of upgraded) socket.destroy();
     },
     async close() {
+      uploads.close();
       await dispatcher.destroy();
       await estimator.close();
       await redactor.close();

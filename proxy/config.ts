@@ -60,6 +60,9 @@ function mergeUpstreams(settings: Settings): { table: Map<string, Upstream>; fau
       at: 'defaultUpstream',
       problem: `${JSON.stringify(settings.defaultUpstream)} is no upstream; known: ${[...table.keys()].join(', ')}`,
     });
+  for (const [origin, name] of Object.entries(settings.targets))
+    if (!table.has(name))
+      faults.push({ at: `targets.${origin}`, problem: `${JSON.stringify(name)} is no upstream; known: ${[...table.keys()].join(', ')}` });
   return { table, faults };
 }
 

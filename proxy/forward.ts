@@ -34,6 +34,13 @@ export interface ForwardOptions {
   readonly finish_ms: number;
 }
 
+/** A call whose request is still on its way in. */
+export interface Upload {
+  /** Answers with `error` in the provider's place, and cuts the provider off. */
+  giveUp(error: GatewayError): void;
+}
+
+/** Gives the call while its request has a body to come. */
 export function forward(
   req: IncomingMessage,
   res: ServerResponse,
@@ -41,12 +48,15 @@ export function forward(
   requestId: string,
   tap: CallTap,
   options: ForwardOptions,
-): void {
+): Upload | undefined {
   const exchange = new Exchange(req, res, route, requestId, tap, options);
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] !== undefined || Number(length) > options.requestBufferBytes) exchange.stream();
-  else if (length === undefined || length === '0') exchange.dispatch(null);
-  else exchange.buffer();
+  else if (length === undefined || length === '0') {
+    exchange.dispatch(null);
+    return undefined;
+  } else exchange.buffer();
+  return exchange;
 }
 
 /** Both sides of one call. It is undici's handler itself, so that a call costs no closures. */
@@ -124,7 +134,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
-    if (this.#clientGone) return;
+    if (this.#clientGone || this.#finished) return;
     if (body === null) this.#tap.requestEnd();
     const { propagate } = this.#route.upstream;
     const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
@@ -247,6 +257,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     const cut = (): void => this.#res.socket?.destroySoon();
     if (this.#stripping) this.#stripping.end(false, cut);
     else cut();
+  }
+
+  giveUp(error: GatewayError): void {
+    if (this.#finished || this.#clientGone) return;
+    this.#finished = true;
+    this.#controller?.abort(error);
+    this.#tap.end({ kind: 'gateway_error', error }, () => {
+      if (this.#res.headersSent) this.#res.socket?.destroySoon();
+      else sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
+    });
   }
 
   #onClientClose(): void {

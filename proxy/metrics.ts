@@ -12,6 +12,7 @@ export interface ProxyMetrics {
   readonly callBegan: () => void;
   readonly callClosed: () => void;
   readonly callEnded: (outcome: string) => void;
+  readonly connectionsDropped: Counter;
   readonly tapLimited: Counter<'reason'>;
   readonly estimates: Counter<'result'>;
   readonly redactions: Counter<'result'>;
@@ -64,6 +65,7 @@ export function createProxyMetrics(journal: Journal): ProxyMetrics {
     callEnded(outcome) {
       ended.set(outcome, (ended.get(outcome) ?? 0) + 1);
     },
+    connectionsDropped: new Counter({ ...named(PROXY_METRICS.connections_dropped), registers }),
     tapLimited: new Counter({ ...named(PROXY_METRICS.tap_limited), labelNames: ['reason'], registers }),
     estimates: new Counter({ ...named(PROXY_METRICS.estimates), labelNames: ['result'], registers }),
     redactions: new Counter({ ...named(PROXY_METRICS.redactions), labelNames: ['result'], registers }),

@@ -33,11 +33,18 @@ const SHAPES: readonly (readonly [RegExp, string | undefined])[] = [
   [/^\/v1\//, undefined], // the default upstream
 ];
 
+/** `..` between slashes of any kind and spelling, once or twice encoded. */
+const DOT_SEGMENT = /(?:[/\\]|%(?:25)?(?:2f|5c))(?:\.|%(?:25)?2e){2}(?=$|[/\\;?#]|%(?:25)?(?:2f|5c|3b))/i;
 const PLACEHOLDER_VALUE = /^[A-Za-z0-9-]+$/;
 
 export type RouteCall = (requestTarget: string, rawHeaders: readonly string[]) => Route;
 
-export function createRouter(upstreams: UpstreamTable, defaultUpstream: string): RouteCall {
+/** Names where a call goes instead of the upstream's base URL; rivals' header of the same meaning counts too. */
+const OWN_TARGET_HEADER = 'x-glassway-target-url';
+const RIVAL_TARGET_HEADER = 'helicone-target-url';
+
+export function createRouter(upstreams: UpstreamTable, defaultUpstream: string, targets: Readonly<Record<string, string>> = {}): RouteCall {
+  const allowed = targetTable(upstreams, targets);
   const bases = new Map([...upstreams.values()].map((upstream) => [upstream.name, parseBase(upstream)]));
   const baseOf = (name: string): Base => {
     const base = bases.get(name);
@@ -50,6 +57,8 @@ export function createRouter(upstreams: UpstreamTable, defaultUpstream: string):
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
     const query = question < 0 ? '' : target.slice(question + 1);
+    const wanted = wantedTarget(rawHeaders, allowed);
+    if (wanted) return build(wanted, [], path, query, question >= 0);
     const slash = path.indexOf('/', 1);
     const named = bases.get(path.slice(1, slash < 0 ? undefined : slash));
     if (named) return fillFromPath(named, slash < 0 ? '' : path.slice(slash), query, question >= 0);
@@ -70,6 +79,38 @@ export function createRouter(upstreams: UpstreamTable, defaultUpstream: string):
       question >= 0,
     );
   };
+}
+
+/** The allowed targets as upstreams of their own: their wire format is another's, their address is fixed. */
+function targetTable(upstreams: UpstreamTable, targets: Readonly<Record<string, string>>): ReadonlyMap<string, Base> {
+  const table = new Map<string, Base>();
+  for (const [origin, name] of Object.entries(targets)) {
+    const upstream = upstreams.get(name);
+    if (upstream === undefined) continue; // checkUpstreams has said so
+    // Under a name of its own: a key that Glassway holds for the upstream is not for this address.
+    const { exceptions: _others, ...rest } = upstream;
+    table.set(origin, parseBase({ ...rest, name: origin, baseUrl: origin }));
+  }
+  return table;
+}
+
+/**
+ * The target that a header asks for, if one does: compared as it is written with those allowed, since two parsers may
+ * read one URL differently. Without an allow-list our own header is refused; a rival's was not written for us.
+ */
+function wantedTarget(rawHeaders: readonly string[], allowed: ReadonlyMap<string, Base>): Base | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length !== OWN_TARGET_HEADER.length && name.length !== RIVAL_TARGET_HEADER.length) continue;
+    const lower = name.toLowerCase();
+    if (lower !== OWN_TARGET_HEADER && (lower !== RIVAL_TARGET_HEADER || allowed.size === 0)) continue;
+    const wanted = rawHeaders[i + 1] as string;
+    const base = allowed.get(wanted.replace(/\/$/, ''));
+    if (base === undefined)
+      throw new GatewayError('target_not_allowed', `${JSON.stringify(wanted.slice(0, 100))} is not one of targets in the settings.`);
+    return base;
+  }
+  return undefined;
 }
 
 type Place = Pick<Route, 'origin' | 'host' | 'port'> & { readonly prefix: string };
@@ -117,6 +158,9 @@ function fillFromPath(base: Base, rest: string, query: string, hasQuery: boolean
 
 function build(base: Base, values: readonly string[], endpointPath: string, query: string, hasQuery: boolean): Route {
   const { origin, host, port, prefix } = base.fill(values);
+  // Behind a base path a provider would take them for the way out of it.
+  if (prefix !== '' && DOT_SEGMENT.test(endpointPath))
+    throw new GatewayError('invalid_upstream_path', `The base URL of ${base.upstream.name} has a path, which no .. may leave.`);
   const path = `${prefix}${endpointPath}` || '/';
   const target = hasQuery ? `${path}?${query}` : path;
   return { upstream: base.upstream, origin, host, port, target, path, endpointPath: endpointPath || '/', query };

@@ -21,10 +21,12 @@ import type { ProviderKeys } from './provider-keys.ts';
 import { createRealtimeTap, type RealtimeOptions, type RealtimeTap } from './realtime.ts';
 import { dialectOfPath, rawErrorResponse } from './respond.ts';
 import { type Route, type RouteCall, withoutQueryKey } from './route.ts';
+import { checkStrictly, checkUpgrade, type StrictnessLimits } from './strictness.ts';
 import type { CallTap, OpenTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
 
 export interface UpgradeOptions {
+  readonly strictness: StrictnessLimits;
   readonly identify: Identify;
   readonly route: RouteCall;
   readonly admit: Admit;
@@ -121,6 +123,8 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
   return (req, socket, head) => {
     socket.on('error', () => {}); // a client that vanishes; `close` follows
     try {
+      checkStrictly(req, options.strictness);
+      checkUpgrade(req);
       const caller = options.admit(req.headers, req.url ?? '');
       const found = options.route(req.url ?? '', req.rawHeaders);
       const credential = credentialFor(caller, found.upstream, options.providerKeys);
