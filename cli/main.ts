@@ -16,6 +16,7 @@ import { runService } from './child.ts';
 import type { DoctorArguments } from './doctor/command.ts';
 import type { CreateKeyArguments } from './keys.ts';
 import type { RepriceArguments } from './reprice.ts';
+import type { ResendArguments } from './resend.ts';
 import { VERSION } from './version.ts';
 
 /** A second interrupt this long after the first is meant: stop at once. Sooner, it is npm passing the first one on. */
@@ -201,6 +202,26 @@ command('doctor', 'check a deployment: every part, its tables, rights, clocks an
     const { runDoctor } = await import('./doctor/command.ts');
     const dataDir = resolve(options.data);
     process.exitCode = await runDoctor({ settings, dataDir, version: VERSION, arguments: options, out: process.stdout });
+  });
+
+const traces = program.command('traces').description("calls' spans");
+
+withCommonOptions(traces.command('resend').description("export stored calls' spans again, to where ingest's settings and variables say"))
+  .requiredOption('--since <time>', 'from when: 2026-11-01, 2026-11-01T08:30Z (UTC), or how long ago: 12h, 30d')
+  .option('--until <time>', 'until when, default: now')
+  .option('--project <name>', 'this project only')
+  .option('--dry-run', 'count them and send nothing')
+  .action(async (options: CommonOptions & ResendArguments) => {
+    const settings = await settingsOf(options);
+    const { runResend } = await import('./resend.ts');
+    process.exitCode = await runResend({
+      settings,
+      dataDir: resolve(options.data),
+      arguments: options,
+      env: process.env,
+      signal: stopSignal(),
+      out: process.stdout,
+    });
   });
 
 try {

@@ -4,11 +4,12 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { durationSeconds, type Settings } from '../contract/config.ts';
+import type { Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
 import type { Difference, Found } from '../ingest/reprice/changes.ts';
 import { reprice } from '../ingest/reprice/reprice.ts';
 import { textTable } from './text-table.ts';
+import { timeRange } from './time-range.ts';
 import { todaysPrices } from './today-prices.ts';
 import { writerLogin } from './writer-login.ts';
 
@@ -32,14 +33,13 @@ export interface RepriceCommand {
 /** A month of calls is read and changed in one request each. */
 const REQUEST_MS_MAX = 3_600_000;
 const SHOWN_MAX = 100;
-const MOMENT = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?$/;
 
 export async function runReprice(options: RepriceCommand): Promise<number> {
   const { settings, signal, out } = options;
   const say = (text: string): void => {
     out.write(`${text}\n`);
   };
-  const { since, until } = range(options.arguments, new Date());
+  const { since, until } = timeRange(options.arguments, new Date());
   const { project, dryRun = false, yes = false } = options.arguments;
   if (!(dryRun || yes || options.input.isTTY))
     throw new StartError('Nobody is here to confirm: add --yes to write, or --dry-run to look only.');
@@ -83,25 +83,6 @@ export async function runReprice(options: RepriceCommand): Promise<number> {
   } finally {
     await client.close();
   }
-}
-
-/** @throws StartError that says what a time looks like */
-function range(given: RepriceArguments, now: Date): { since: Date; until: Date } {
-  const since = moment('--since', given.since, now);
-  const until = given.until === undefined ? now : moment('--until', given.until, now);
-  if (since >= until) throw new StartError(`--since ${given.since} is not before --until ${given.until ?? 'now'}.`);
-  return { since, until };
-}
-
-function moment(option: string, text: string, now: Date): Date {
-  if (/^[1-9]\d{0,3}[hd]$/.test(text)) return new Date(now.getTime() - durationSeconds(text) * 1_000);
-  const iso = text.length === 10 ? `${text}T00:00:00Z` : `${text.replace(' ', 'T').replace(/Z$/, '')}Z`;
-  const time = MOMENT.test(text) ? Date.parse(iso) : Number.NaN;
-  if (Number.isNaN(time))
-    throw new StartError(
-      `${option} ${JSON.stringify(text)} is not accepted: want 2026-11-01, 2026-11-01T08:30Z (UTC), or how long ago: 12h, 30d.`,
-    );
-  return new Date(time);
 }
 
 /** The configured server, or the embedded one that `glassway up` runs on this data folder. */

@@ -101,7 +101,7 @@ export function createStoredCalls({ client, database, textProjects }: StoredCall
     pages,
     async count(range) {
       const [row] = await select<{ calls: number }>(
-        `SELECT count() AS calls FROM {database:Identifier}.calls WHERE ${range.sql}`,
+        `SELECT count() AS calls FROM {database:Identifier}.calls AS c WHERE ${range.sql}`,
         range.params,
       );
       return row?.calls ?? 0;

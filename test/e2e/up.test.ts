@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { freePorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
+import { childNamed, tree } from '../kit/processes.ts';
 
 let mock: MockProvider;
 const started: RunningGlassway[] = [];
@@ -44,31 +45,12 @@ async function call(glassway: RunningGlassway, id: string): Promise<number> {
   return answer.status;
 }
 
-/** Processes below a process, by /proc; its own id first. */
-function tree(pid: number): number[] {
-  let children: number[] = [];
-  try {
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-  return [pid, ...children.flatMap(tree)];
-}
-
 function alive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
-}
-
-function childNamed(glassway: RunningGlassway, command: string): number {
-  const found = tree(glassway.process.pid as number).find((pid) =>
-    new RegExp(`${command}`).test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')),
-  );
-  if (found === undefined) throw new Error(`no process ${command}`);
-  return found;
 }
 
 const gone = (pids: readonly number[]) => waitFor(`processes ${pids.join(', ')} to end`, () => (pids.some(alive) ? undefined : true));
