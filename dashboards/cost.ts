@@ -1,7 +1,8 @@
 /** What is spent, by whom, on what; what a call and 1,000 tokens cost; what caches take over; what has no price. */
 import { board } from './board.ts';
+import { askLabel } from './labels.ts';
 import { barGaugePanel, barsPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
-import { ask, askTop, callsWhere, lines, matches } from './sql.ts';
+import { ask, askTop, lines, matches } from './sql.ts';
 import { filters, tagKey } from './variables.ts';
 
 /** Of whole months whatever the range: the last seven days say what a day costs now. */
@@ -19,19 +20,7 @@ const FORECAST = lines([
   ')',
 ]);
 
-const BY_USER = lines([
-  'SELECT c.user_id AS user, count() AS calls, toFloat64(sum(c.cost_usd)) AS cost_usd,',
-  '  sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens',
-  callsWhere("c.user_id != ''"),
-  'GROUP BY user ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
-]);
-const BY_TAG = lines([
-  'WITH c.tags[${tag_key:singlequote}] AS value',
-  "SELECT if(value != '', value, '(without)') AS tag,",
-  '  count() AS calls, toFloat64(sum(c.cost_usd)) AS cost_usd, sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens',
-  callsWhere(),
-  'GROUP BY value ORDER BY cost_usd DESC NULLS LAST LIMIT 100',
-]);
+const SPEND = ['calls', 'cost_usd', 'input_tokens', 'output_tokens'] as const;
 
 const MODEL_COLUMNS = [
   'calls',
@@ -181,17 +170,17 @@ export const cost = board({
           title: 'Users',
           question: 'Which end users cost most? Calls that name a user (x-glassway-user).',
           width: 12,
-          columns: ['user', 'calls', 'cost_usd', 'input_tokens', 'output_tokens'],
+          columns: ['user', ...SPEND],
           sortBy: 'cost_usd',
-          sql: BY_USER,
+          sql: askLabel('user', SPEND),
         }),
         tablePanel({
           title: 'Tag: ${tag_key}',
           question: 'How is the spend divided by the chosen tag (x-glassway-tag-…)?',
           width: 12,
-          columns: ['tag', 'calls', 'cost_usd', 'input_tokens', 'output_tokens'],
+          columns: ['tag', ...SPEND],
           sortBy: 'cost_usd',
-          sql: BY_TAG,
+          sql: askLabel('tag', SPEND),
         }),
       ],
     },

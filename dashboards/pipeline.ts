@@ -5,7 +5,7 @@
 import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
 import { board } from './board.ts';
 import { barsPanel, linesPanel, prometheusPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
-import { ask, lines, startedWithin } from './sql.ts';
+import { ask, IS_SHORT, lines, startedWithin } from './sql.ts';
 import { filters, prometheusDatasource } from './variables.ts';
 
 /** A call owns its number from its start and is a row only once it ended: as long as this, none is called lost. */
@@ -15,7 +15,7 @@ export const IN_FLIGHT_MINUTES = 15;
  * Numbers of a proxy are without gaps, so that what is not there between its first and its last is missing. The
  * range only says which numbers to look at; whoever holds one of them may have started outside it, a little.
  */
-export function lossByProxy(from: string, to: string): string {
+export function lossByProxy(from: string, to: string, where: readonly string[] = []): string {
   const settled = `c.started_at >= ${from} AND c.started_at <= least(${to}, now64(3) - toIntervalMinute(${IN_FLIGHT_MINUTES}))`;
   return lines([
     'SELECT proxy, last - first + 1 - bitmapCardinality(bitmapSubsetInRange(numbers, first, last + 1)) AS missing, stored, last_seen',
@@ -24,13 +24,33 @@ export function lossByProxy(from: string, to: string): string {
     `    minIf(c.seq, ${settled}) AS first, maxIf(c.seq, ${settled}) AS last, countIf(${settled}) AS stored,`,
     '    groupBitmapState(c.seq) AS numbers, max(c.started_at) AS last_seen',
     '  FROM calls AS c',
-    `  WHERE ${startedWithin(`${from} - toIntervalHour(1)`, `${to} + toIntervalHour(1)`)}`,
+    `  WHERE ${[startedWithin(`${from} - toIntervalHour(1)`, `${to} + toIntervalHour(1)`), ...where].join(' AND ')}`,
     '  GROUP BY proxy',
     '  HAVING stored > 0',
     ')',
   ]);
 }
-const LOSS = lossByProxy('$__fromTime_ms', '$__toTime_ms');
+const SETTLED_HOURS = lines([
+  "c.hour >= toStartOfHour($__fromTime, 'UTC') AND c.hour <= $__toTime",
+  `  AND c.hour < toStartOfHour(now() - toIntervalMinute(${IN_FLIGHT_MINUTES}), 'UTC')`,
+]);
+/** The same by the hour, for long ranges: of whole hours that have settled. */
+const LOSS_BY_HOUR = lines([
+  'SELECT proxy, last - first + 1 - bitmapCardinality(bitmapSubsetInRange(numbers, first, last + 1)) AS missing, stored, last_seen',
+  'FROM (',
+  '  SELECT toString(c.proxy_id) AS proxy,',
+  `    minIf(c.first, ${SETTLED_HOURS}) AS first,`,
+  `    maxIf(c.last, ${SETTLED_HOURS}) AS last,`,
+  `    sumIf(c.calls, ${SETTLED_HOURS}) AS stored,`,
+  '    groupBitmapMergeState(c.numbers) AS numbers, max(c.last_seen) AS last_seen',
+  '  FROM numbers_by_hour AS c',
+  "  WHERE c.hour >= toStartOfHour($__fromTime, 'UTC') - toIntervalHour(1) AND c.hour <= $__toTime + toIntervalHour(1)",
+  `    AND NOT (${IS_SHORT})`,
+  '  GROUP BY proxy',
+  '  HAVING stored > 0',
+  ')',
+]);
+const LOSS = lines(['SELECT * FROM (', lossByProxy('$__fromTime_ms', '$__toTime_ms', [IS_SHORT]), 'UNION ALL', LOSS_BY_HOUR, ')']);
 
 const LAG = ['ingest_lag_p50_ms', 'ingest_lag_p95_ms', 'ingest_lag_max_ms'] as const;
 

@@ -1,28 +1,13 @@
 /** One project, everything: what it does, what it costs, how it fails, and down to its users, sessions, tags and keys. */
 import { board } from './board.ts';
+import { askLabel, HEADS } from './labels.ts';
 import { barsPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
 import { ask, askTop, callsWhere, FAILED, lines } from './sql.ts';
 import { datasource, model, oneProject, provider, tagKey } from './variables.ts';
 
-const WHAT_THEY_DID = [
-  `count() AS calls, countIf(${FAILED}) / count() AS error_rate, toFloat64(sum(c.cost_usd)) AS cost_usd,`,
-  '  sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens, max(c.started_at) AS last_seen',
-];
-const DONE = ['calls', 'error_rate', 'cost_usd', 'input_tokens', 'output_tokens', 'last_seen'];
-
-/** The dearest hundred of whatever `expression` tells apart. */
-function dearest(expression: string, name: string, ...where: string[]): string {
-  return lines([
-    `SELECT ${expression} AS ${name}, ${WHAT_THEY_DID.join('\n')}`,
-    callsWhere(...where),
-    `GROUP BY ${name} ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT 100`,
-  ]);
-}
-
-const HEADS = lines([
-  "SELECT uniqIf(c.user_id, c.user_id != '') AS users, uniqIf(c.session_id, c.session_id != '') AS sessions",
-  callsWhere(),
-]);
+const DONE = ['calls', 'error_rate', 'cost_usd', 'input_tokens', 'output_tokens', 'last_seen'] as const;
+/** When a call was last without a tag is in no rollup. */
+const DONE_BY_TAG = ['calls', 'error_rate', 'cost_usd', 'input_tokens', 'output_tokens'] as const;
 
 const MODEL_COLUMNS = [
   'calls',
@@ -148,7 +133,7 @@ export const project = board({
           width: 12,
           columns: ['user', ...DONE],
           sortBy: 'cost_usd',
-          sql: dearest('c.user_id', 'user', "c.user_id != ''"),
+          sql: askLabel('user', DONE),
         }),
         tablePanel({
           title: 'Sessions',
@@ -156,15 +141,15 @@ export const project = board({
           width: 12,
           columns: ['session', ...DONE],
           sortBy: 'cost_usd',
-          sql: dearest('c.session_id', 'session', "c.session_id != ''"),
+          sql: askLabel('session', DONE),
         }),
         tablePanel({
           title: 'Tag: ${tag_key}',
           question: 'How do calls, spend and errors divide by the chosen tag (x-glassway-tag-…)?',
           width: 12,
-          columns: ['tag', ...DONE],
+          columns: ['tag', ...DONE_BY_TAG],
           sortBy: 'cost_usd',
-          sql: dearest("if(c.tags[${tag_key:singlequote}] != '', c.tags[${tag_key:singlequote}], '(without)')", 'tag'),
+          sql: askLabel('tag', DONE_BY_TAG),
         }),
         tablePanel({
           title: 'API keys',
@@ -172,7 +157,7 @@ export const project = board({
           width: 12,
           columns: ['key', ...DONE],
           sortBy: 'cost_usd',
-          sql: dearest("if(c.key_fingerprint != '', c.key_fingerprint, '(without)')", 'key'),
+          sql: askLabel('key', DONE),
         }),
         tablePanel({
           title: 'Client libraries',
@@ -180,7 +165,7 @@ export const project = board({
           width: 12,
           columns: ['sdk', ...DONE],
           sortBy: 'calls',
-          sql: dearest("if(c.sdk != '', toString(c.sdk), '(not known)')", 'sdk'),
+          sql: askLabel('sdk', DONE),
         }),
         tablePanel({
           title: 'Latest failures',

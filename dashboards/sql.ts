@@ -86,7 +86,7 @@ const CALLS = sums('count()', 'sum(c.calls)');
 const FAILURES = counted(FAILED);
 const LIMITED = counted("c.outcome = 'rate_limited'");
 const COST = sums('toFloat64(sum(c.cost_usd))');
-const METERED = 'c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL';
+export const METERED = 'c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL';
 const TOKENS = 'ifNull(c.input_tokens, 0) + ifNull(c.output_tokens, 0)';
 /** Of a streamed call: the first token is there at `ttft_ms`, the last at `duration_ms`. */
 const TOKENS_PER_SECOND =
@@ -158,7 +158,7 @@ export function matches(expression: string, variable: string): string {
   return `$__conditionalAll(${expression} IN ($\{${variable}:singlequote}), $${variable})`;
 }
 
-const IS_SHORT = `$__toTime - $__fromTime <= ${SHORT_RANGE_SECONDS_MAX}`;
+export const IS_SHORT = `$__toTime - $__fromTime <= ${SHORT_RANGE_SECONDS_MAX}`;
 const turnedOn = (source: Source) => (source === 'calls' ? IS_SHORT : `NOT (${IS_SHORT})`);
 
 export interface Question {

@@ -229,6 +229,9 @@ export function retentionOf({
     ['bodies', 'toDateTime(started_at)', bodiesTtlSeconds],
     ['calls_by_minute', 'minute', rollupSeconds],
     ['latency_by_hour', 'hour', rollupSeconds],
+    // These name users and single calls: they go with the last call of their day or hour.
+    ['calls_by_day', 'toDateTime(day)', callsTtlSeconds + 86_400],
+    ['numbers_by_hour', 'hour', callsTtlSeconds + 3_600],
   ];
   return wanted.map(([table, start, seconds]) => ({
     table,
