@@ -74,7 +74,7 @@ export async function runReprice(options: RepriceCommand): Promise<number> {
     });
     if (result.found.changed === 0 && !dryRun) say(foundText(result.found));
     if (result.written && result.found.changed > 0) say(`${result.found.changed.toLocaleString('en-US')} calls have their new cost.`);
-    if (result.monthsRebuilt.length > 0) say(`The minute sums of ${result.monthsRebuilt.length} months say the same.`);
+    if (result.monthsRebuilt.length > 0) say(`The sums of ${result.monthsRebuilt.length} months say the same.`);
     if (result.minutesKept > 0) say(`${result.minutesKept} minutes keep their sums: their calls are partly past retention.`);
     return result.written || dryRun ? 0 : 1;
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseError } from '@clickhouse/client';
-import { CHANGES_TABLE, command, MINUTES_TABLE, rows, type Scope, STAGE_TABLE } from './scope.ts';
+import { BUCKETS_TABLE, CHANGES_TABLE, command, rows, type Scope, STAGE_TABLE } from './scope.ts';
 
 const LEASE_SECONDS = 12;
 const HEARTBEAT_MS = 3_000;
@@ -94,6 +94,6 @@ async function clearUp(scope: Scope): Promise<void> {
     `KILL MUTATION WHERE database = {database:String} AND table = 'calls' AND NOT is_done AND position(command, '${CHANGES_TABLE}') > 0 SYNC`,
   );
   await command(scope, 'ALTER TABLE {database:Identifier}.calls DROP CONSTRAINT IF EXISTS reprice_pause');
-  for (const table of [STAGE_TABLE, MINUTES_TABLE, CHANGES_TABLE])
+  for (const table of [STAGE_TABLE, BUCKETS_TABLE, CHANGES_TABLE])
     await command(scope, `DROP TABLE IF EXISTS {database:Identifier}.${table} SYNC`);
 }

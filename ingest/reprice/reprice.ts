@@ -7,7 +7,7 @@
 import type { Pricer } from '../price.ts';
 import { applyChunk, type Found, findChanges } from './changes.ts';
 import { takeLock } from './lock.ts';
-import { isTrue, rebuild } from './rollup.ts';
+import { isTrue, ROLLUPS, type Rollup, rebuild } from './rollup.ts';
 import { ceilMinute, floorMinute, type Month, months, type Scope } from './scope.ts';
 
 export interface RepriceOptions extends Scope {
@@ -61,25 +61,27 @@ async function rebuildWhatDiffers(
   options: RepriceOptions,
   check: () => void,
 ): Promise<Pick<Repriced, 'monthsRebuilt' | 'minutesKept'>> {
-  const monthsRebuilt: string[] = [];
+  const monthsRebuilt = new Set<string>();
   let minutesKept = 0;
   for (const month of months({ from: scope.since, to: scope.until }))
-    if (!(await isTrue(scope, month))) {
-      minutesKept += await rebuildMonth(scope, month, options, check);
-      monthsRebuilt.push(month.id);
-    }
-  return { monthsRebuilt, minutesKept };
+    for (const rollup of ROLLUPS)
+      if (!(await isTrue(scope, rollup, month))) {
+        const kept = await rebuildMonth(scope, rollup, month, options, check);
+        if (rollup.bucket === 'minute') minutesKept += kept;
+        monthsRebuilt.add(month.id);
+      }
+  return { monthsRebuilt: [...monthsRebuilt], minutesKept };
 }
 
 /** A batch that is just arriving can make a true month look false, so that it is looked at again before that is a fault. */
-async function rebuildMonth(scope: Scope, month: Month, options: RepriceOptions, check: () => void): Promise<number> {
+async function rebuildMonth(scope: Scope, rollup: Rollup, month: Month, options: RepriceOptions, check: () => void): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     options.onStep?.('rebuild');
-    options.say(`Rebuilding the minute sums of ${month.id.slice(0, 4)}-${month.id.slice(4)}; inserts wait meanwhile.`);
-    const kept = await rebuild(scope, month, check);
+    options.say(`Rebuilding the sums by the ${rollup.bucket} of ${month.id.slice(0, 4)}-${month.id.slice(4)}; inserts wait meanwhile.`);
+    const kept = await rebuild(scope, rollup, month, check);
     options.onStep?.('verify');
-    if (await isTrue(scope, month)) return kept;
+    if (await isTrue(scope, rollup, month)) return kept;
     if (attempt === REBUILDS_MAX)
-      throw new Error(`The minute sums of ${month.id} still differ from the calls; run the same command again.`);
+      throw new Error(`The sums by the ${rollup.bucket} of ${month.id} still differ from the calls; run the same command again.`);
   }
 }

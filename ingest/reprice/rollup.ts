@@ -1,11 +1,46 @@
 /**
- * Makes `calls_by_minute` say again what `calls` says, partition by partition: the new partition is built beside the old
- * one and replaces it in one step. Meanwhile nothing may be inserted, or it would be missing from the one or be twice in
- * the other: a constraint with an end of its own refuses inserts, ingest answers 503 and the proxies keep their records
- * and send them again. Whoever is killed here leaves nothing behind but a constraint that no longer refuses.
+ * Makes the rollups with money in them say again what `calls` says, partition by partition: the new partition is built
+ * beside the old one and replaces it in one step. Meanwhile nothing may be inserted, or it would be missing from the one
+ * or be twice in the other: a constraint with an end of its own refuses inserts, ingest answers 503 and the proxies keep
+ * their records and send them again. Whoever is killed here leaves nothing behind but a constraint that no longer refuses.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clickhouseSecond, command, daysWithCalls, MINUTES_TABLE, type Month, rows, type Scope, STAGE_TABLE } from './scope.ts';
+import { BUCKETS_TABLE, clickhouseSecond, command, daysWithCalls, type Month, rows, type Scope, STAGE_TABLE, wholeDays } from './scope.ts';
+
+/** A table of sums, filled by the view of its name with `_view`. */
+export interface Rollup {
+  readonly table: 'calls_by_minute' | 'calls_by_day';
+  /** Its column of time, with its type, and that of a call. */
+  readonly bucket: 'minute' | 'day';
+  readonly type: string;
+  readonly ofCall: string;
+  /** A parameter `YYYY-MM-DD hh:mm:ss`, to compare the column with. */
+  readonly bound: (parameter: string) => string;
+  readonly keys: string;
+  /** Of its rows those that together have each call once. */
+  readonly once: string;
+}
+
+export const ROLLUPS: readonly Rollup[] = [
+  {
+    table: 'calls_by_minute',
+    bucket: 'minute',
+    type: "DateTime('UTC')",
+    ofCall: "toStartOfMinute(started_at, 'UTC')",
+    bound: (parameter) => parameter,
+    keys: 'project, minute, provider, model, outcome',
+    once: '1',
+  },
+  {
+    table: 'calls_by_day',
+    bucket: 'day',
+    type: 'Date',
+    ofCall: "toDate(started_at, 'UTC')",
+    bound: (parameter) => `toDate(substring(${parameter}, 1, 10))`,
+    keys: 'label, project, day, value, provider, model',
+    once: "label = 'all'",
+  },
+];
 
 const PAUSE_SECONDS = 60;
 const RENEW_MS = 15_000;
@@ -14,93 +49,108 @@ const INSERTS_END_MS = 120_000;
 const POLL_MS = 50;
 /** Building is small where it is done in days; the states of one day of many models are not. */
 const MEMORY = 'max_bytes_before_external_group_by = 268435456, insert_deduplicate = 0, max_partitions_per_insert_block = 0';
-/** The view's own statement reads the table by this name (migration 0004). */
+/** The views' own statements read the table by this name (migrations 0004 and 0011). */
 const VIEW_SOURCE = /\bFROM\s+`?\w+`?\.`?calls`?\s+AS\s+call\b/;
 
-/** Whether the rollup's money is that of the calls, minute by minute, in the part of a month. */
-export async function isTrue(scope: Scope, month: Month): Promise<boolean> {
-  const keys = 'project, minute, provider, model, outcome';
+/** Whether the rollup's money is that of the calls, bucket by bucket, in the part of a month. */
+export async function isTrue(scope: Scope, rollup: Rollup, month: Month): Promise<boolean> {
+  const { table, keys } = rollup;
   const checksum = `sum(cityHash64(${keys}, priced, ifNull(toString(usd), 'NULL')))`;
+  const ofCalls = await viewSelect(scope, rollup, completeBuckets(rollup));
   const [row] = await rows<{ same: boolean }>(
     scope,
     `SELECT
        (SELECT ${checksum} FROM (
-          SELECT ${keys}, sum(calls_with_cost) AS priced, sum(cost_usd) AS usd FROM {database:Identifier}.calls_by_minute
-          WHERE minute >= {from:String} AND minute < {to:String} AND minute IN (${COMPLETE_MINUTES}) GROUP BY ${keys}))
+          SELECT ${keys}, sum(calls_with_cost) AS priced, sum(cost_usd) AS usd FROM {database:Identifier}.${table}
+          WHERE ${inSpan(rollup)} AND ${rollup.bucket} IN (${completeBuckets(rollup)}) GROUP BY ${keys}))
        =
-       (SELECT ${checksum} FROM (
-          SELECT project, toStartOfMinute(call.started_at, 'UTC') AS minute, provider, if(response_model != '', response_model, request_model) AS model,
-            outcome, countIf(call.cost_usd IS NOT NULL) AS priced, sum(call.cost_usd) AS usd FROM {database:Identifier}.calls AS call
-          WHERE started_at >= {from:String} AND started_at < {to:String} AND minute IN (${COMPLETE_MINUTES}) GROUP BY ${keys}))
+       (SELECT ${checksum} FROM (SELECT ${keys}, calls_with_cost AS priced, cost_usd AS usd FROM (${ofCalls})))
        AS same`,
-    range(month),
+    range(spanOf(rollup, month)),
   );
   return Boolean(row?.same);
 }
 
+/** Partly asked of a month is wholly asked of each of its buckets. */
+function spanOf({ bucket }: Rollup, month: Month): Month {
+  return bucket === 'day' ? { ...month, ...wholeDays(month) } : month;
+}
+
+function inSpan({ bucket, bound }: Rollup): string {
+  return `${bucket} >= ${bound('{from:String}')} AND ${bucket} < ${bound('{to:String}')}`;
+}
+
 /**
- * The minutes of which no call is gone. The rollup outlives the calls: what has partly expired keeps the sums that were
+ * The buckets of which no call is gone. The rollup outlives the calls: what has partly expired keeps the sums that were
  * made when all of it was there.
  */
-const COMPLETE_MINUTES = `
-  SELECT minute FROM (
-    SELECT minute, sum(calls) AS summed, 0 AS present FROM {database:Identifier}.calls_by_minute
-    WHERE minute >= {from:String} AND minute < {to:String} GROUP BY minute
+function completeBuckets(rollup: Rollup): string {
+  const { table, bucket, ofCall, once } = rollup;
+  return `
+  SELECT bucket FROM (
+    SELECT ${bucket} AS bucket, sum(calls) AS summed, 0 AS present FROM {database:Identifier}.${table}
+    WHERE ${inSpan(rollup)} AND ${once} GROUP BY bucket
     UNION ALL
-    SELECT toStartOfMinute(started_at, 'UTC') AS minute, 0 AS summed, count() AS present FROM {database:Identifier}.calls
-    WHERE started_at >= {from:String} AND started_at < {to:String} GROUP BY minute)
-  GROUP BY minute HAVING sum(present) >= sum(summed)`;
+    SELECT ${ofCall} AS bucket, 0 AS summed, count() AS present FROM {database:Identifier}.calls
+    WHERE started_at >= {from:String} AND started_at < {to:String} GROUP BY bucket)
+  GROUP BY bucket HAVING sum(present) >= sum(summed)`;
+}
 
-/** Rebuilds the partition; gives how many minutes kept their old sums because their calls are partly gone. */
-export async function rebuild(scope: Scope, month: Month, check: () => void): Promise<number> {
+/** What the view makes of the calls in a span whose buckets are among `buckets`. */
+async function viewSelect(scope: Scope, { table, ofCall }: Rollup, buckets: string): Promise<string> {
+  const [view] = await rows<{ as_select: string }>(
+    scope,
+    'SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}',
+    { view: `${table}_view` },
+  );
+  const select = view?.as_select ?? '';
+  if (!VIEW_SOURCE.test(select)) throw new Error(`${table}_view is not as this release makes it; the rollup cannot be rebuilt.`);
+  const source = `FROM (SELECT * FROM {database:Identifier}.calls WHERE started_at >= {from:String} AND started_at < {to:String} AND ${ofCall} IN (${buckets})) AS call`;
+  return select.replace(VIEW_SOURCE, () => source);
+}
+
+/** Rebuilds the partition; gives how many buckets kept their old sums because their calls are partly gone. */
+export async function rebuild(scope: Scope, rollup: Rollup, month: Month, check: () => void): Promise<number> {
+  const { table, bucket } = rollup;
+  const span = spanOf(rollup, month);
   const pause = await pauseInserts(scope);
   try {
-    const [view] = await rows<{ as_select: string }>(
-      scope,
-      "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = 'calls_by_minute_view'",
-    );
+    const buckets = `SELECT bucket FROM {database:Identifier}.${BUCKETS_TABLE}`;
+    const select = await viewSelect(scope, rollup, buckets);
     const columns = await rows<{ name: string }>(
       scope,
-      "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'calls_by_minute_view' ORDER BY position",
+      'SELECT name FROM system.columns WHERE database = {database:String} AND table = {view:String} ORDER BY position',
+      { view: `${table}_view` },
     );
-    const select = view?.as_select ?? '';
-    if (!VIEW_SOURCE.test(select)) throw new Error('calls_by_minute_view is not as this release makes it; the rollup cannot be rebuilt.');
-    for (const table of [STAGE_TABLE, MINUTES_TABLE]) await command(scope, `DROP TABLE IF EXISTS {database:Identifier}.${table} SYNC`);
-    await command(scope, `CREATE TABLE {database:Identifier}.${STAGE_TABLE} AS ${scope.database}.calls_by_minute`);
-    await command(scope, `CREATE TABLE {database:Identifier}.${MINUTES_TABLE} (minute DateTime('UTC')) ENGINE = MergeTree ORDER BY minute`);
+    for (const name of [STAGE_TABLE, BUCKETS_TABLE]) await command(scope, `DROP TABLE IF EXISTS {database:Identifier}.${name} SYNC`);
+    await command(scope, `CREATE TABLE {database:Identifier}.${STAGE_TABLE} AS ${scope.database}.${table}`);
+    await command(scope, `CREATE TABLE {database:Identifier}.${BUCKETS_TABLE} (bucket ${rollup.type}) ENGINE = MergeTree ORDER BY bucket`);
     await command(
       scope,
-      `INSERT INTO {database:Identifier}.${MINUTES_TABLE} ${COMPLETE_MINUTES} SETTINGS insert_deduplicate = 0`,
-      range(month),
+      `INSERT INTO {database:Identifier}.${BUCKETS_TABLE} ${completeBuckets(rollup)} SETTINGS insert_deduplicate = 0`,
+      range(span),
     );
-    const minutes = `(SELECT minute FROM {database:Identifier}.${MINUTES_TABLE})`;
     const stage = `INSERT INTO {database:Identifier}.${STAGE_TABLE}`;
     await command(
       scope,
-      `${stage} SELECT * FROM {database:Identifier}.calls_by_minute WHERE toYYYYMM(minute) = ${month.id} AND minute NOT IN ${minutes} SETTINGS ${MEMORY}`,
+      `${stage} SELECT * FROM {database:Identifier}.${table} WHERE toYYYYMM(${bucket}) = ${month.id} AND ${bucket} NOT IN (${buckets}) SETTINGS ${MEMORY}`,
     );
-    for (const day of await daysWithCalls(scope, month)) {
+    for (const day of await daysWithCalls(scope, span)) {
       scope.signal.throwIfAborted();
-      const source = `FROM (SELECT * FROM {database:Identifier}.calls WHERE started_at >= {from:String} AND started_at < {to:String} AND toStartOfMinute(started_at, 'UTC') IN ${minutes}) AS call`;
-      await command(
-        scope,
-        `${stage} (${columns.map(({ name }) => name).join(', ')}) ${select.replace(VIEW_SOURCE, () => source)} SETTINGS ${MEMORY}`,
-        range(day),
-      );
+      await command(scope, `${stage} (${columns.map(({ name }) => name).join(', ')}) ${select} SETTINGS ${MEMORY}`, range(day));
     }
-    const [kept] = await rows<{ minutes: number }>(
+    const [kept] = await rows<{ buckets: number }>(
       scope,
-      `SELECT uniqExact(minute) AS minutes FROM {database:Identifier}.calls_by_minute
-       WHERE minute >= {from:String} AND minute < {to:String} AND minute NOT IN ${minutes}`,
-      range(month),
+      `SELECT uniqExact(${bucket}) AS buckets FROM {database:Identifier}.${table} WHERE ${inSpan(rollup)} AND ${bucket} NOT IN (${buckets})`,
+      range(span),
     );
     check();
     await pause.hold();
     await command(
       scope,
-      `ALTER TABLE {database:Identifier}.calls_by_minute REPLACE PARTITION ID '${month.id}' FROM ${scope.database}.${STAGE_TABLE}`,
+      `ALTER TABLE {database:Identifier}.${table} REPLACE PARTITION ID '${month.id}' FROM ${scope.database}.${STAGE_TABLE}`,
     );
-    return kept?.minutes ?? 0;
+    return kept?.buckets ?? 0;
   } finally {
     await pause.end();
   }

@@ -17,7 +17,7 @@ export interface Scope {
 
 export const CHANGES_TABLE = 'reprice_changes';
 export const STAGE_TABLE = 'reprice_rollup';
-export const MINUTES_TABLE = 'reprice_minutes';
+export const BUCKETS_TABLE = 'reprice_buckets';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -56,6 +56,11 @@ export function ceilMinute(time: Date): Date {
 export interface Span {
   readonly from: Date;
   readonly to: Date;
+}
+
+/** From midnight to midnight (UTC), with the days that the span begins and ends in. */
+export function wholeDays({ from, to }: Span): Span {
+  return { from: new Date(Math.floor(from.getTime() / DAY_MS) * DAY_MS), to: new Date(Math.ceil(to.getTime() / DAY_MS) * DAY_MS) };
 }
 
 /** The range cut at midnights, days without calls left out: what is done in one statement stays small. */

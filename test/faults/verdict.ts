@@ -20,7 +20,11 @@ const INGEST_MEMORY_MB_MAX = 768;
 /** A busy machine makes the moment longer in which a call can cross with its connection's close; what is careless is more. */
 const RESET_SHARE_MAX = 0.002;
 /** What is kept of the calls beside the calls; each must have every call once. */
-const ROLLUPS = ['calls_by_minute', 'latency_by_hour'] as const;
+const ROLLUPS = [
+  ['calls_by_minute', 'project'],
+  ['latency_by_hour', 'project'],
+  ['calls_by_day', "label = 'all' AND project"],
+] as const;
 
 export interface Verdict {
   readonly scenario: string;
@@ -78,7 +82,7 @@ async function look(scenario: Scenario, stand: Stand, load: Load, ingestMemory_m
   const counts = await stand.up.query(`SELECT id, toUInt32(count()) AS n FROM calls WHERE project = '${name}' GROUP BY id`);
   const rowsOf = new Map(counts.map(({ id, n }) => [String(id), Number(n)]));
   const rolledUp = await stand.up.query(
-    ROLLUPS.map((table) => `SELECT toUInt32(sum(calls)) AS n FROM ${table} WHERE project = '${name}'`).join(' UNION ALL '),
+    ROLLUPS.map(([table, of]) => `SELECT toUInt32(sum(calls)) AS n FROM ${table} WHERE ${of} = '${name}'`).join(' UNION ALL '),
   );
   const loss = (await (await fetch(`${stand.up.consoleUrl}/api/loss?grace_seconds=0`)).json()) as LossAnswer;
   const due = new Set([...load.answered, ...[...stand.provider.reached].filter((id) => id.startsWith(`${name}-`))]);

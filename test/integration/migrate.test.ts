@@ -84,14 +84,17 @@ test('retention follows the settings, and one beyond what ClickHouse can date de
   expect(await ttl()).toEqual([
     { name: 'bodies', ttl: String(7 * 86_400) },
     { name: 'calls', ttl: String(90 * 86_400) },
+    // Until the last call of the day, or of the hour, goes.
+    { name: 'calls_by_day', ttl: String(91 * 86_400) },
     { name: 'calls_by_minute', ttl: String(400 * 86_400) },
     { name: 'latency_by_hour', ttl: String(400 * 86_400) },
+    { name: 'numbers_by_hour', ttl: String(90 * 86_400 + 3_600) },
   ]);
   await insert('a', [call({ id: 'kept' })]);
   const { logged } = await run({ callsTtlSeconds: 99_999 * 86_400, bodiesTtlSeconds: 3_600 });
-  expect(logged).toHaveLength(4);
+  expect(logged).toHaveLength(6);
   const longest = { ttl: String(50 * 365 * 86_400) };
-  expect(await ttl()).toMatchObject([{ ttl: '3600' }, longest, longest, longest]);
+  expect(await ttl()).toMatchObject([{ ttl: '3600' }, longest, longest, longest, longest, longest]);
   await client.command({ query: 'OPTIMIZE TABLE glassway.calls FINAL' });
   expect(await select('SELECT id FROM glassway.calls')).toEqual([{ id: 'kept' }]);
 });
@@ -110,18 +113,18 @@ describe('a batch', () => {
     const batch = [call({ id: '1' }), call({ id: '2', project: 'other' })];
     await insert('a', batch);
     await insert('a', batch);
-    expect(await counts()).toEqual({ calls: 2, rollup: 2, timed: 2, input_tokens: 20 });
+    expect(await counts()).toEqual({ calls: 2, rollup: 2, timed: 2, labelled: 2, numbered: 2, input_tokens: 20 });
     await insert('b', [call({ id: '3' })]);
     await insert('a', batch);
     await insert('b', [call({ id: '3' })]);
-    expect(await counts()).toEqual({ calls: 3, rollup: 3, timed: 3, input_tokens: 30 });
+    expect(await counts()).toEqual({ calls: 3, rollup: 3, timed: 3, labelled: 3, numbered: 3, input_tokens: 30 });
   });
 
   test('with the same rows as another and a token of its own is counted too', async () => {
     const batch = [call({ id: '1' })];
     await insert('a', batch);
     await insert('b', batch);
-    expect(await counts()).toEqual({ calls: 2, rollup: 2, timed: 2, input_tokens: 20 });
+    expect(await counts()).toEqual({ calls: 2, rollup: 2, timed: 2, labelled: 2, numbered: 2, input_tokens: 20 });
   });
 
   test('of captured bodies is stored once as well', async () => {
@@ -180,6 +183,30 @@ describe('the rollup', () => {
     expect(row).toEqual({ calls: 3, of_100_per_second: 1, fastest: 1, gap: 1 });
   });
 
+  test('by the day has a call once for each of its labels, and knows which proxy gave which numbers', async () => {
+    await insert('a', [
+      call({ id: '1', user_id: 'u', tags: { env: 'x', team: '' }, sdk: 's', proxy_id: 'p', seq: 1, outcome: 'timeout', cost_usd: null }),
+      call({ id: '2', user_id: 'u', session_id: 'c', key_fingerprint: 'k', proxy_id: 'p', seq: 2, cost_usd: '0.5', input_tokens: null }),
+    ]);
+    const byLabel = await select(
+      'SELECT label, value, sum(calls) AS calls, sum(calls_failed) AS failed, toFloat64(sum(cost_usd)) AS usd FROM glassway.calls_by_day GROUP BY label, value ORDER BY label, value',
+    );
+    expect(byLabel).toEqual([
+      { label: 'all', value: '', calls: 2, failed: 1, usd: 0.5 },
+      { label: 'key', value: '', calls: 1, failed: 1, usd: null },
+      { label: 'key', value: 'k', calls: 1, failed: 0, usd: 0.5 },
+      { label: 'sdk', value: '', calls: 1, failed: 0, usd: 0.5 },
+      { label: 'sdk', value: 's', calls: 1, failed: 1, usd: null },
+      { label: 'session', value: 'c', calls: 1, failed: 0, usd: 0.5 },
+      { label: 'tag:env', value: 'x', calls: 1, failed: 1, usd: null },
+      { label: 'user', value: 'u', calls: 2, failed: 1, usd: 0.5 },
+    ]);
+    const numbers = await select(
+      'SELECT proxy_id, sum(calls) AS calls, min(first) AS first, max(last) AS last, bitmapToArray(groupBitmapMergeState(numbers)) AS numbers FROM glassway.numbers_by_hour GROUP BY proxy_id',
+    );
+    expect(numbers).toEqual([{ proxy_id: 'p', calls: 2, first: 1, last: 2, numbers: [1, 2] }]);
+  });
+
   test("knows a failed call by the model that was asked for, and others by the provider's word", async () => {
     await insert('a', [call({ id: '1', response_model: 'm-2026' }), call({ id: '2', response_model: '', outcome: 'rate_limited' })]);
     expect(await select('SELECT model, outcome, calls FROM glassway.calls_by_minute ORDER BY model')).toEqual([
@@ -210,6 +237,7 @@ function insert(token: string, values: readonly unknown[]) {
 async function counts() {
   const [calls] = await select<{ calls: number }>('SELECT count() AS calls FROM glassway.calls');
   const [rollup] = await select('SELECT sum(calls) AS rollup, sum(input_tokens) AS input_tokens FROM glassway.calls_by_minute');
-  const [hours] = await select('SELECT sum(calls) AS timed FROM glassway.latency_by_hour');
-  return { ...calls, ...(rollup as object), ...(hours as object) };
+  const [others] = await select(`SELECT (SELECT sum(calls) FROM glassway.latency_by_hour) AS timed,
+    (SELECT sum(calls) FROM glassway.calls_by_day WHERE label = 'all') AS labelled, (SELECT sum(calls) FROM glassway.numbers_by_hour) AS numbered`);
+  return { ...calls, ...(rollup as object), ...(others as object) };
 }

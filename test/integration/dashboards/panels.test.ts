@@ -11,6 +11,8 @@ const NOW = new Date(Math.floor(Date.now() / HOUR_MS) * HOUR_MS);
 const before = (hours: number) => new Date(NOW.getTime() - hours * HOUR_MS);
 const WEEK: Choice = { from: before(168), to: NOW };
 const DAY: Choice = { from: before(24), to: NOW };
+/** From the middle of a day to the middle of another: whole days and two parts. */
+const ODD: Choice = { from: new Date(NOW.getTime() - 120.3 * HOUR_MS), to: new Date(NOW.getTime() - 36.7 * HOUR_MS) };
 const EMPTY: Choice = { from: new Date('2001-01-01T00:00:00Z'), to: new Date('2001-01-01T06:00:00Z') };
 const EMPTY_MONTH: Choice = { from: new Date('2001-01-01T00:00:00Z'), to: new Date('2001-01-31T00:00:00Z') };
 
@@ -118,6 +120,47 @@ describe('what the boards say', () => {
     const p95 = durations[Math.ceil(durations.length * 0.95) - 1] ?? Number.NaN;
     const shown = Number(await figure('overview / 4 p95 duration', choice));
     expect(Math.abs(shown / p95 - 1)).toBeLessThan(0.02);
+  });
+
+  test.each([
+    ['a week', WEEK],
+    ['a day', DAY],
+    ['three days and a half', ODD],
+  ] as const)('about users, sessions, keys, libraries and tags equals the calls themselves over %s', async (_, choice) => {
+    const [from, to] = [choice.from, choice.to].map((time) => time.toISOString().slice(0, 23).replace('T', ' ')) as [string, string];
+    const calls = rows.filter(({ started_at, project }) => started_at >= from && started_at <= to && project === 'support-chat');
+    const tables: readonly (readonly [panel: string, of: (call: CallRow) => string, without: string])[] = [
+      ['Users', ({ user_id }) => user_id, ''],
+      ['Sessions', ({ session_id }) => session_id, ''],
+      ['API keys', ({ key_fingerprint }) => key_fingerprint, '(without)'],
+      ['Client libraries', ({ sdk }) => sdk, '(not known)'],
+      ['Tag: ${tag_key}', ({ tags }) => tags['env'] ?? '', '(without)'],
+    ];
+    for (const [panel, of, without] of tables) {
+      const expected = new Map<string, { calls: number; cost: number | null; input: number | null }>();
+      for (const call of calls) {
+        const name = of(call) || without;
+        if (name === '') continue;
+        const sum = expected.get(name) ?? { calls: 0, cost: null, input: null };
+        const cost = call.cost_usd === null ? sum.cost : (sum.cost ?? 0) + Number(call.cost_usd);
+        const input = call.input_tokens === null ? sum.input : (sum.input ?? 0) + Number(call.input_tokens);
+        expected.set(name, { calls: sum.calls + 1, cost, input });
+      }
+      const found = queries.find(({ name, board }) => board === 'project' && name.endsWith(` ${panel}`) && !/^project \/ [56] /.test(name));
+      const { data, meta } = await ask(expandFor(found?.sql ?? '', { ...choice, projects: ['support-chat'] }));
+      const column = (name: string) => meta.findIndex((each) => each.name === name);
+      const shown = new Map(data.map((row) => [String(row[0]), row]));
+      expect([panel, shown.size]).toEqual([panel, Math.min(100, expected.size)]);
+      for (const [name, row] of shown) {
+        const sum = expected.get(name);
+        expect([panel, name, Number(row[column('calls')])]).toEqual([panel, name, sum?.calls]);
+        const input = row[column('input_tokens')];
+        expect([panel, name, input === null ? null : Number(input)]).toEqual([panel, name, sum?.input]);
+        const cost = row[column('cost_usd')];
+        if (sum?.cost === null || cost === null) expect([panel, name, cost]).toEqual([panel, name, sum?.cost]);
+        else expect(cost).toBeCloseTo(sum?.cost ?? Number.NaN, 6);
+      }
+    }
   });
 
   test('a long range reads nothing of the calls, and a short one nothing of the rollups', async () => {

@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server?.stop());
 beforeEach(async () => {
-  for (const table of ['calls', 'calls_by_minute']) await server.client.command({ query: `TRUNCATE TABLE ${table}` });
+  for (const table of ['calls', 'calls_by_minute', 'calls_by_day']) await server.client.command({ query: `TRUNCATE TABLE ${table}` });
 });
 
 /** As ingest inserts: one block, one token, the rollup with it. */
@@ -42,6 +42,8 @@ const CALLS: readonly CallRow[] = Array.from({ length: 240 }, (_, n) =>
     id: `call-${n}`,
     seq: n + 1,
     project: n % 3 === 0 ? 'search' : 'checkout',
+    user_id: n % 5 === 0 ? '' : `user-${n % 4}`,
+    tags: n % 2 === 0 ? { env: n % 4 === 0 ? 'production' : 'staging' } : {},
     started_at: `2026-0${n % 2 === 0 ? 1 : 2}-1${(n >> 1) % 2} 12:${String(n % 60).padStart(2, '0')}:07.${String(n).padStart(6, '0')}`,
     response_model: n % 7 === 0 ? 'gpt-4o' : 'gpt-5-mini-2025-08-07',
     cost_usd: n % 11 === 0 ? null : '0.500000000',
@@ -69,13 +71,36 @@ function run(changes: Partial<RepriceOptions> = {}, prices: PricerOptions = {}):
 }
 
 const KEYS = 'project, minute, provider, model, outcome';
-const table = () =>
+const minutesOfCalls = () =>
   query(`SELECT project, toStartOfMinute(call.started_at, 'UTC') AS minute, provider, if(response_model != '', response_model, request_model) AS model, outcome,
     count() AS n, countIf(call.cost_usd IS NOT NULL) AS priced, sum(call.cost_usd) AS usd, sum(call.input_tokens) AS tokens,
     quantileDDMerge(0.01, 0.5)(d) AS half FROM (SELECT *, initializeAggregation('quantileDDState(0.01, 0.5)', assumeNotNull(duration_ms)) AS d FROM calls) AS call GROUP BY ${KEYS} ORDER BY ${KEYS}`);
-const rollup = () =>
+const minutesOfRollup = () =>
   query(`SELECT ${KEYS}, sum(calls) AS n, sum(calls_with_cost) AS priced, sum(cost_usd) AS usd, sum(input_tokens) AS tokens,
     quantileDDMerge(0.01, 0.5)(duration_ms) AS half FROM calls_by_minute GROUP BY ${KEYS} ORDER BY ${KEYS}`);
+const LABELS = ['all', 'user', 'sdk', 'tag:env'] as const;
+const daysOfCalls = async () =>
+  Object.fromEntries(
+    await Promise.all(
+      Object.entries({ all: "''", user: 'user_id', sdk: 'toString(sdk)', 'tag:env': "tags['env']" }).map(async ([label, value]) => [
+        label,
+        await query(`SELECT toString(toDate(call.started_at, 'UTC')) AS day, ${value} AS value, count() AS n, countIf(call.cost_usd IS NOT NULL) AS priced,
+          sum(call.cost_usd) AS usd FROM calls AS call WHERE value != '' OR '${label}' IN ('all', 'sdk') GROUP BY day, value ORDER BY day, value`),
+      ]),
+    ),
+  );
+const daysOfRollup = async () =>
+  Object.fromEntries(
+    await Promise.all(
+      LABELS.map(async (label) => [
+        label,
+        await query(`SELECT toString(day) AS day, value, sum(calls) AS n, sum(calls_with_cost) AS priced, sum(cost_usd) AS usd
+          FROM calls_by_day WHERE label = '${label}' GROUP BY day, value ORDER BY day, value`),
+      ]),
+    ),
+  );
+const table = async () => ({ minutes: await minutesOfCalls(), days: await daysOfCalls() });
+const rollup = async () => ({ minutes: await minutesOfRollup(), days: await daysOfRollup() });
 const leftovers = () =>
   query(
     `SELECT name FROM system.tables WHERE database = '${server.database}' AND (startsWith(name, 'reprice') OR position(create_table_query, 'reprice_pause') > 0)`,
