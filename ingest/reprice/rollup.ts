@@ -49,7 +49,7 @@ const INSERTS_END_MS = 120_000;
 const POLL_MS = 50;
 /** Building is small where it is done in days; the states of one day of many models are not. */
 const MEMORY = 'max_bytes_before_external_group_by = 268435456, insert_deduplicate = 0, max_partitions_per_insert_block = 0';
-/** The views' own statements read the table by this name (migrations 0004 and 0011). */
+/** The views' own statements read the table by this name (migrations 0004 and 0013). */
 const VIEW_SOURCE = /\bFROM\s+`?\w+`?\.`?calls`?\s+AS\s+call\b/;
 
 /** Whether the rollup's money is that of the calls, bucket by bucket, in the part of a month. */
