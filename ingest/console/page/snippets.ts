@@ -1,109 +1,62 @@
-/** Copyable first calls, one per client: plain text with the lines marked that Glassway adds or changes. */
+/**
+ * Copyable first calls. Takes Glassway's address, a project's name and whether keys are asked for; gives a client's text,
+ * with the lines marked that Glassway adds or changes. A name is written as each language writes a string, whatever is in it.
+ */
+import type { Client } from './snippet-table.ts';
+
+export type ValueStyle = 'shell' | 'js' | 'python' | 'go' | 'java' | 'csharp' | 'ruby' | 'php' | 'toml';
 
 export interface SnippetLine {
   readonly text: string;
   readonly changed: boolean;
 }
 
-export interface Snippet {
-  readonly name: string;
-  readonly lines: readonly SnippetLine[];
+export interface SnippetFacts {
+  readonly proxyUrl: string;
+  readonly project: string;
+  /** Glassway asks callers for a key of their own. */
+  readonly needsKey: boolean;
 }
 
-/** `+` opens a line that Glassway adds or changes; URL and PROJECT stand for the values. */
-const TEMPLATES: readonly (readonly [name: string, text: string])[] = [
-  [
-    'curl',
-    `+curl URL/openai/v1/chat/completions \\
-  -H "authorization: Bearer $OPENAI_API_KEY" \\
-  -H "content-type: application/json" \\
-+  -H "x-glassway-project: PROJECT" \\
-  -d '{"model":"gpt-5-mini","messages":[{"role":"user","content":"Hello"}]}'`,
-  ],
-  [
-    'OpenAI · Python',
-    `from openai import OpenAI
+/** The variable that snippets read a caller's own key from. */
+export const KEY_VARIABLE = 'GLASSWAY_KEY';
+const PROJECT_HEADER = 'x-glassway-project';
+const KEY_HEADER = 'x-glassway-key';
 
-client = OpenAI(
-+    base_url="URL/openai/v1",
-+    default_headers={"x-glassway-project": "PROJECT"},
-)
-response = client.responses.create(model="gpt-5-mini", input="Hello")`,
-  ],
-  [
-    'OpenAI · JavaScript',
-    `import OpenAI from 'openai';
-
-const client = new OpenAI({
-+  baseURL: 'URL/openai/v1',
-+  defaultHeaders: { 'x-glassway-project': 'PROJECT' },
-});
-const response = await client.responses.create({ model: 'gpt-5-mini', input: 'Hello' });`,
-  ],
-  [
-    'Anthropic · Python',
-    `from anthropic import Anthropic
-
-client = Anthropic(
-+    base_url="URL/anthropic",
-+    default_headers={"x-glassway-project": "PROJECT"},
-)
-message = client.messages.create(
-    model="claude-sonnet-4-5", max_tokens=1024,
-    messages=[{"role": "user", "content": "Hello"}],
-)`,
-  ],
-  [
-    'Anthropic · JavaScript',
-    `import Anthropic from '@anthropic-ai/sdk';
-
-const client = new Anthropic({
-+  baseURL: 'URL/anthropic',
-+  defaultHeaders: { 'x-glassway-project': 'PROJECT' },
-});
-const message = await client.messages.create({
-  model: 'claude-sonnet-4-5', max_tokens: 1024,
-  messages: [{ role: 'user', content: 'Hello' }],
-});`,
-  ],
-  [
-    'Gemini · Python',
-    `from google import genai
-from google.genai import types
-
-client = genai.Client(http_options=types.HttpOptions(
-+    base_url="URL/gemini",
-+    headers={"x-glassway-project": "PROJECT"},
-))
-response = client.models.generate_content(model="gemini-2.5-flash", contents="Hello")`,
-  ],
-  [
-    'Gemini · JavaScript',
-    `import { GoogleGenAI } from '@google/genai';
-
-const client = new GoogleGenAI({
-  apiKey: process.env.GEMINI_API_KEY,
-  httpOptions: {
-+    baseUrl: 'URL/gemini',
-+    headers: { 'x-glassway-project': 'PROJECT' },
-  },
-});
-const response = await client.models.generateContent({ model: 'gemini-2.5-flash', contents: 'Hello' });`,
-  ],
-];
-
-/** Quotes and the like in a project's name would break out of the snippet's string. */
-function quotable(project: string): string {
-  return project.replace(/["'\\$`{}]/g, '_');
+interface Style {
+  /** A string of this language, quotes included; in a shell the inside of double quotes. */
+  readonly text: (text: string) => string;
+  readonly variable: string;
 }
 
-export function makeSnippets(proxyUrl: string, project: string): Snippet[] {
-  const fill = (text: string): string => text.replaceAll('URL/', () => `${proxyUrl}/`).replaceAll('PROJECT', () => quotable(project));
-  return TEMPLATES.map(([name, text]) => ({
-    name,
-    lines: text.split('\n').map((line) => {
-      const changed = line.startsWith('+');
-      return { text: fill(changed ? line.slice(1) : line), changed };
-    }),
-  }));
+const doubleQuoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+const singleQuoted = (text: string): string => `'${text.replace(/['\\]/g, '\\$&')}'`;
+
+const STYLES: Readonly<Record<ValueStyle, Style>> = {
+  shell: { text: (text) => text.replace(/["\\$`]/g, '\\$&'), variable: `$${KEY_VARIABLE}` },
+  js: { text: singleQuoted, variable: `process.env.${KEY_VARIABLE}` },
+  python: { text: doubleQuoted, variable: `os.environ["${KEY_VARIABLE}"]` },
+  go: { text: doubleQuoted, variable: `os.Getenv("${KEY_VARIABLE}")` },
+  java: { text: doubleQuoted, variable: `System.getenv("${KEY_VARIABLE}")` },
+  csharp: { text: doubleQuoted, variable: `Environment.GetEnvironmentVariable("${KEY_VARIABLE}")!` },
+  ruby: { text: (text) => doubleQuoted(text).replaceAll('#', '\\#'), variable: `ENV["${KEY_VARIABLE}"]` },
+  php: { text: singleQuoted, variable: `getenv('${KEY_VARIABLE}')` },
+  toml: { text: doubleQuoted, variable: '"<your key>"' },
+};
+
+export function makeSnippet(client: Client, facts: SnippetFacts): SnippetLine[] {
+  const style = STYLES[client.style];
+  const headers = [[PROJECT_HEADER, style.text(facts.project)], ...(facts.needsKey ? [[KEY_HEADER, style.variable]] : [])] as const;
+  const lines = client.text.split('\n').flatMap((line) => {
+    const mark = line[0] === '+' || line[0] === '?' ? line[0] : '';
+    if (mark === '?' && !facts.needsKey) return [];
+    const text = line.slice(mark.length).replaceAll('URL/', () => `${facts.proxyUrl}/`);
+    const changed = mark !== '';
+    if (text.includes('HEADER_LINES'))
+      return { text: text.replace('HEADER_LINES', () => headers.map(([name, value]) => `${name}: ${value}`).join('\n')), changed };
+    if (!text.includes('NAME')) return { text, changed };
+    return headers.map(([name, value]) => ({ text: text.replace('NAME', () => name ?? '').replace('VALUE', () => value ?? ''), changed }));
+  });
+  // What only a key needs may leave an empty line at the top.
+  return lines[0]?.text === '' ? lines.slice(1) : lines;
 }
