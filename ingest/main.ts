@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { v7 as uuidv7 } from 'uuid';
-import { keysFile } from '../contract/auth-settings.ts';
+import { keysFile, keysRequired } from '../contract/auth-settings.ts';
 import { readPem } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
 import { NO_KEYS, openKeyRing } from '../contract/key-ring.ts';
@@ -134,6 +134,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
       database: config.database,
       version: options.version,
       proxyUrl: config.proxyUrl,
+      needsKey: keysRequired(settings),
       pricer,
       traceUrl: settings.console.traceUrl,
       hosts: ownNamesOf(settings),

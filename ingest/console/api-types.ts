@@ -164,6 +164,8 @@ export type FacetsAnswer = Period & { readonly facets: Readonly<Record<FacetName
 export interface StatusAnswer {
   readonly version: string;
   readonly proxy_url: string;
+  /** Whether callers must show a key of their own. */
+  readonly needs_key: boolean;
   /** Whether any call has ever been kept. */
   readonly has_calls: boolean;
   /** What to show when nobody chose a range: a day, or less while all calls are younger. As parameter `range` takes it. */

@@ -35,6 +35,7 @@ export interface ApiDeps {
   readonly readLines: ReadLines;
   readonly version: string;
   readonly proxyUrl: string;
+  readonly needsKey: boolean;
   /** The prices in use, to explain costs with. */
   readonly pricer: Pricer | undefined;
   /** Where the APM shows a trace, with `{trace_id}` in it. */
@@ -55,7 +56,7 @@ export function createApi(deps: ApiDeps): Router {
     ...boardRoutes(deps.boards, deps.readColumns),
     '/status': async (params, signal): Promise<StatusAnswer> => {
       params.done();
-      return { version: deps.version, proxy_url: deps.proxyUrl, ...(await readHistory(read, signal)) };
+      return { version: deps.version, proxy_url: deps.proxyUrl, needs_key: deps.needsKey, ...(await readHistory(read, signal)) };
     },
     '/unpriced': async (params, signal) => {
       const wanted = scope(params, signal);

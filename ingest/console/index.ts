@@ -21,6 +21,8 @@ export interface ConsoleDeps {
   readonly version: string;
   /** Where applications reach the proxy: `http://127.0.0.1:4700`. */
   readonly proxyUrl: string;
+  /** Callers must show a key of their own. */
+  readonly needsKey?: boolean;
   /** Host names, besides localhost, IP addresses and the proxy's, under which the console is opened. */
   readonly hosts?: readonly string[];
   /** Missing: those of dashboards/json. */
@@ -58,6 +60,7 @@ export function createConsole(deps: ConsoleDeps): Router {
       readLines: createReadLines(reader, database),
       boards,
       version,
+      needsKey: deps.needsKey ?? false,
       proxyUrl: deps.proxyUrl.replace(/\/$/, ''),
       pricer,
       traceUrl,

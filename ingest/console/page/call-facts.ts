@@ -1,8 +1,6 @@
-/** The plain parts of one call: lists of facts, the provider's own usage object, captured bodies. All of it is text. */
+/** The plain parts of one call: lists of facts, the provider's own usage object, code to copy. All of it is text. */
 
-import type { CapturedBodies } from '../../../contract/record.ts';
 import { html, useState, type VNode } from '../vendor/preact.js';
-import { formatBytes } from './format.ts';
 
 export type Row = readonly [label: string, value: string];
 
@@ -18,25 +16,15 @@ export function RawUsage({ usage }: { usage: string }): VNode | null {
   return html`<details><summary>Usage as the provider reported it</summary><${Code} text=${usage} /></details>`;
 }
 
-export function Bodies({ bodies, project }: { bodies: CapturedBodies | null; project: string }): VNode {
-  if (!bodies)
-    return html`<section><h3>Prompt and completion</h3><p class="muted">
-      Not stored. Only metadata is kept unless project <b>${project}</b> asks for more: <code>projects: { ${project}: { capture: full } }</code></p></section>`;
-  return html`<section>
-    <h3>Prompt and completion <span class="hint">${bodies.capture}</span></h3>
-    <details open><summary>Request <span class="muted small">${size(bodies.request)}</span></summary><${Code} text=${bodies.request} /></details>
-    <details open><summary>Response <span class="muted small">${size(bodies.response)}</span></summary><${Code} text=${bodies.response} /></details>
-  </section>`;
-}
-
 const COPIED_SHOWN_MS = 1500;
 
-export function Code({ text }: { text: string }): VNode {
-  return html`<div class="code"><${CopyButton} text=${text} /><pre tabindex="0">${pretty(text)}</pre></div>`;
+/** `whole`: what is copied where that is more than what is shown. */
+export function Code({ text, whole = text }: { text: string; whole?: string }): VNode {
+  return html`<div class="code"><${CopyButton} text=${whole} /><pre tabindex="0">${pretty(text)}</pre></div>`;
 }
 
-export function CopyButton({ text }: { text: string }): VNode {
-  const [said, setSaid] = useState('Copy');
+export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }): VNode {
+  const [said, setSaid] = useState(label);
   const copy = async (): Promise<void> => {
     // The clipboard is there on localhost and over HTTPS only.
     const done = await navigator.clipboard?.writeText(text).then(
@@ -44,7 +32,7 @@ export function CopyButton({ text }: { text: string }): VNode {
       () => false,
     );
     setSaid(done ? 'Copied' : 'Select and copy by hand');
-    setTimeout(() => setSaid('Copy'), COPIED_SHOWN_MS);
+    setTimeout(() => setSaid(label), COPIED_SHOWN_MS);
   };
   return html`<button type="button" class="copy" onClick=${() => void copy()}><span aria-live="polite">${said}</span></button>`;
 }
@@ -58,8 +46,4 @@ function pretty(text: string): string {
   } catch {
     return text;
   }
-}
-
-function size(text: string): string {
-  return formatBytes(new TextEncoder().encode(text).length);
 }

@@ -2,7 +2,7 @@
 
 import type { CallRow } from '../../../contract/record.ts';
 import { html, type VNode } from '../vendor/preact.js';
-import { formatDuration, formatPercent, share } from './format.ts';
+import { formatDuration, formatDurationTick, formatPercent, share } from './format.ts';
 
 interface Bar {
   readonly label: string;
@@ -16,11 +16,11 @@ export function Timing({ call }: { call: CallRow }): VNode {
   const bars = toBars(call);
   const total = Math.max(call.duration_ms ?? 0, ...bars.map((bar) => bar.to));
   const rate = tokensPerSecond(call);
-  const thinkingMs = (call.answer_ttft_ms ?? 0) - (call.ttft_ms ?? 0);
   return html`
     <section>
       <h3>Timing</h3>
       ${bars.length === 0 && html`<p class="muted">No times are known of this call.</p>`}
+      ${total > 0 && html`<${Scale} total=${total} />`}
       <ol class="waterfall">
         ${bars.map(
           (bar) => html`<li key=${bar.label} title=${bar.hint}>
@@ -31,15 +31,29 @@ export function Timing({ call }: { call: CallRow }): VNode {
         )}
       </ol>
       <dl class="facts">
-        ${thinkingMs > 0 && html`<div><dt>Reasoning first</dt><dd>${formatDuration(thinkingMs)} before the answer's first token</dd></div>`}
-        ${call.max_gap_ms !== null && html`<div><dt>Longest silence</dt><dd>${formatDuration(call.max_gap_ms)} between two pieces of the stream</dd></div>`}
         ${rate !== undefined && html`<div><dt>Output speed</dt><dd>${rate} tokens per second after the first</dd></div>`}
         ${call.overhead_ms !== null && html`<div><dt>Glassway's share</dt><dd>${formatDuration(call.overhead_ms)} (${formatPercent(share(call.overhead_ms, call.duration_ms))} of the call)</dd></div>`}
       </dl>
     </section>`;
 }
 
-/** The stages in order, each beginning where the one before ended. */
+/** Round times along the line that the bars are on. */
+function Scale({ total }: { total: number }): VNode {
+  const step = tickMs(total / SCALE_TICKS);
+  const ticks = Array.from({ length: Math.floor(total / step) + 1 }, (_, index) => index * step);
+  return html`<div class="waterfall-scale num" aria-hidden="true"><span></span>
+    <span class="waterfall-ticks">${ticks.map((tick) => html`<i key=${tick} style=${{ left: `${(tick / total) * 100}%` }}>${formatDurationTick(tick)}</i>`)}</span><span></span></div>`;
+}
+
+const SCALE_TICKS = 4;
+
+/** The next of 1, 2 and 5 times a power of ten. */
+function tickMs(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? least;
+}
+
+/** The stages in order, each beginning where the one before ended, then what lies across them. */
 function toBars(call: CallRow): Bar[] {
   const bars: Bar[] = [];
   let reached = 0;
@@ -49,9 +63,19 @@ function toBars(call: CallRow): Bar[] {
     reached = until;
   };
   stage('Glassway', "Glassway's own share of the time to the first byte", call.overhead_ms, 'own');
-  stage('Waiting for headers', "The request's way and the provider's first work", call.ttfb_ms, 'wait');
-  stage('To first token', 'From the headers to the first token of content', call.ttft_ms, 'think');
-  stage(call.stream ? 'Streaming' : 'Receiving', "To the response's last byte", call.duration_ms, 'stream');
+  stage('Upload and waiting', "The request's way to the provider and its first work, until the answer's headers", call.ttfb_ms, 'wait');
+  stage('To first token', 'From the headers to the first token', call.ttft_ms, 'think');
+  if (call.answer_ttft_ms !== null && call.answer_ttft_ms > reached)
+    stage('Reasoning', "Reasoning that was streamed before the answer's first token", call.answer_ttft_ms, 'reasoning');
+  stage(call.stream ? 'Answer, streamed' : 'Receiving', "To the response's last byte", call.duration_ms, 'stream');
+  if (call.max_gap_ms !== null && call.duration_ms !== null)
+    bars.push({
+      label: 'Longest silence',
+      hint: 'Between two pieces of the stream. How long it was is known, when it was is not: it is drawn at the end',
+      from: Math.max(0, call.duration_ms - call.max_gap_ms),
+      to: call.duration_ms,
+      tone: 'gap',
+    });
   if (call.duration_ms !== null)
     bars.push({
       label: 'Total',

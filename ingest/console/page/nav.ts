@@ -22,7 +22,7 @@ export function Nav({ state, change, empty, liveness }: NavProps): VNode {
   const [open, setOpen] = useState(false);
   useEffect(() => setOpen(false), [state.view]);
   const link = (view: View): VNode => html`
-    <li key=${view}><a href=${formatState({ ...state, ...atView(view) })} aria-current=${state.view === view ? 'page' : undefined}
+    <li key=${view}><a href=${formatState({ ...state, ...atView(view) })} aria-current=${state.view === view ? 'page' : viewEntry(state.view).partOf === view ? 'true' : undefined}
       onClick=${(event: MouseEvent) => plainClick(event, () => change(atView(view)))}>${viewEntry(view).label}</a></li>`;
   return html`
     <header class="side">
@@ -45,7 +45,7 @@ export function Nav({ state, change, empty, liveness }: NavProps): VNode {
           ${GROUPS.map(
             (group) => html`<section key=${group}>
               <h2>${group}</h2>
-              <ul>${VIEW_NAMES.filter((view) => viewEntry(view).group === group).map(link)}</ul>
+              <ul>${VIEW_NAMES.filter((view) => viewEntry(view).group === group && viewEntry(view).partOf === undefined).map(link)}</ul>
             </section>`,
           )}
         </nav>`

@@ -4,12 +4,12 @@
  * The API takes the same names, so that `apiQuery` is a copy and not a translation.
  */
 import { useEffect, useState } from '../vendor/preact.js';
+import { FILTER_NAMES, type FilterName } from './explorer/filter-table.ts';
 import { FIRST_VIEW, VIEW_NAMES, type View } from './views.ts';
 
 export const REFRESHES = ['auto', 'off', '5s', '30s', '1m', '5m'] as const;
 export type Refresh = (typeof REFRESHES)[number];
-export const FILTER_NAMES = ['project', 'provider', 'model', 'outcome', 'user', 'session'] as const;
-export type FilterName = (typeof FILTER_NAMES)[number];
+export { FILTER_NAMES, type FilterName } from './explorer/filter-table.ts';
 
 export interface PageState {
   readonly view: View;
@@ -28,6 +28,12 @@ export interface PageState {
   readonly sorts: Readonly<Record<string, string>>;
   /** Panels whose chart is shown as a table. */
   readonly tables: readonly string[];
+  /** How lists of calls and sessions are sorted: `cost`, `cost.asc`; '' as they are by themselves. */
+  readonly by: string;
+  /** Which columns the list of calls has, with commas between; '' for the usual ones. */
+  readonly columns: string;
+  /** The client whose snippet is shown. */
+  readonly client: string;
   /** The open call and, since callers may repeat ids, when it started. '' for none. */
   readonly call: string;
   readonly at: string;
@@ -56,6 +62,9 @@ export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageSt
     variables: withPrefix(params, VARIABLE_PREFIX, (name) => params.getAll(name)),
     sorts: withPrefix(params, SORT_PREFIX, (name) => params.get(name) ?? ''),
     tables: params.getAll('table'),
+    by: params.get('by') ?? '',
+    columns: params.get('columns') ?? '',
+    client: params.get('client') ?? '',
     call: params.get('call') ?? '',
     at: params.get('at') ?? '',
   };
@@ -81,6 +90,9 @@ export function formatState(state: PageState): string {
     for (const value of values) params.append(`${VARIABLE_PREFIX}${name}`, value);
   for (const [panel, sort] of Object.entries(state.sorts)) set(`${SORT_PREFIX}${panel}`, sort);
   for (const panel of state.tables) params.append('table', panel);
+  set('by', state.by);
+  set('columns', state.columns);
+  set('client', state.client);
   set('call', state.call);
   set('at', state.at);
   const text = params.toString();
@@ -88,7 +100,11 @@ export function formatState(state: PageState): string {
 }
 
 /** The time range and those filters that `names` lists, as the API takes them. */
-export function apiQuery(state: PageState, names: readonly FilterName[], extra: Readonly<Record<string, string>> = {}): string {
+export function apiQuery(
+  state: PageState,
+  names: readonly FilterName[] = FILTER_NAMES,
+  extra: Readonly<Record<string, string>> = {},
+): string {
   const params = new URLSearchParams(extra);
   if (state.from !== '') {
     params.set('from', state.from);
@@ -125,8 +141,8 @@ export function usePageState(defaultRange: string | undefined): readonly [PageSt
 }
 
 /** Another view of the same calls: what belongs to one view only is left behind. */
-export function atView(view: View): Pick<PageState, 'view' | 'call' | 'at' | 'sorts' | 'tables'> {
-  return { view, call: '', at: '', sorts: {}, tables: [] };
+export function atView(view: View): Pick<PageState, 'view' | 'call' | 'at' | 'sorts' | 'tables' | 'by'> {
+  return { view, call: '', at: '', sorts: {}, tables: [], by: '' };
 }
 
 export function withFilter(state: PageState, name: FilterName, values: readonly string[]): Pick<PageState, 'filters'> {

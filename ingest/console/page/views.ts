@@ -10,6 +10,8 @@ export interface ViewEntry {
   readonly board?: string;
   /** Shows figures of a time range, so that range, refresh and filters are offered. */
   readonly timed: boolean;
+  /** Is reached from within this other view, and not by the navigation. */
+  readonly partOf?: string;
 }
 
 export const VIEWS = {
@@ -21,6 +23,8 @@ export const VIEWS = {
   latest: { label: 'Latest calls', group: 'Boards', board: 'calls', timed: true },
   pipeline: { label: 'Pipeline', group: 'Boards', board: 'pipeline', timed: true },
   calls: { label: 'Calls', group: 'Explore', timed: true },
+  sessions: { label: 'Sessions', group: 'Explore', timed: true },
+  session: { label: 'Session', group: 'Explore', timed: false, partOf: 'sessions' },
   connect: { label: 'Connect', group: 'Set up', timed: false },
 } as const satisfies Readonly<Record<string, ViewEntry>>;
 

@@ -277,6 +277,7 @@ describe('answers', () => {
     expect(await get('/api/status')).toEqual({
       version: '1.2.3',
       proxy_url: 'http://gateway.example:4700',
+      needs_key: false,
       has_calls: true,
       default_range: '24h',
     });
