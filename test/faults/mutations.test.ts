@@ -24,15 +24,15 @@ const MUTATIONS: readonly Mutation[] = [
   {
     without: 'the deduplication token',
     file: 'ingest/write.ts',
-    code: ', insert_deduplication_token: token }',
-    instead: ' }',
+    code: 'insert_deduplication_token: token,',
+    instead: '',
     scenario: 'ingest-answers-lost',
     verdict: /\d+ rows too many/,
   },
   {
     without: 'the start entry',
     file: 'proxy/journal.ts',
-    code: 'segment: this.#write(ENTRY_KINDS.start, this.#seq, json)',
+    code: 'segment: this.#write(kind, seq, json)',
     instead: 'segment: NOT_ON_DISK',
     scenario: 'kill-proxy',
     verdict: /\d+ calls have no row/,

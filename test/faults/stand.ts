@@ -14,6 +14,8 @@ import { type Relay, startRelay } from './relay.ts';
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const CLOCK = resolve(import.meta.dirname, 'clock.ts');
 const MEMORY_EVERY_MS = 200;
+/** What ingest knows its proxies by. */
+const access = { ingestSecret: 'fault-tests-'.repeat(3) };
 /** What makes root a user whom the rights of files bind (capabilities(7)); others are one already. */
 const UNPRIVILEGED = process.getuid?.() === 0 ? ['setpriv', '--inh-caps=-all', '--bounding-set=-dac_override,-dac_read_search'] : [];
 
@@ -54,7 +56,7 @@ export interface Stand {
 export async function startStand(timeouts: Readonly<Record<string, number>>): Promise<Stand> {
   const scratch = mkdtempSync(join(tmpdir(), 'glassway-faults-'));
   const provider = await startFaultProvider();
-  let up = await startGlassway({ dataDir: join(scratch, 'up') });
+  let up = await startGlassway({ dataDir: join(scratch, 'up'), settings: { access } });
   const relay = await startRelay(up.consoleUrl);
   const proxies: StandProxy[] = [];
   const ingestPid = (): number | undefined => findPart(up, 'glassway ingest');
@@ -75,7 +77,7 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       return largest_mb;
     },
     async addProxy(dataDir, { unprivileged = false, journal = {} } = {}) {
-      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, timeouts, journal };
+      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, access, timeouts, journal };
       const proxy = await startProxyProcess(scratch, dataDir, config, unprivileged ? UNPRIVILEGED : []);
       proxies.push(proxy);
       return proxy;
@@ -93,7 +95,7 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       await waitFor('everything to be gone', () => (pids.some(isAlive) ? undefined : true));
       await Promise.all([
         ...proxies.map((proxy) => proxy.start()),
-        startGlassway({ dataDir: up.dataDir, ports: up.ports }).then((again) => {
+        startGlassway({ dataDir: up.dataDir, ports: up.ports, settings: { access } }).then((again) => {
           up = again;
         }),
       ]);
