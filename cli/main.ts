@@ -14,6 +14,7 @@ import { StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
 import type { DoctorArguments } from './doctor/command.ts';
+import type { EraseArguments } from './erase.ts';
 import type { CreateKeyArguments } from './keys.ts';
 import type { RepriceArguments } from './reprice.ts';
 import type { ResendArguments } from './resend.ts';
@@ -220,6 +221,25 @@ withCommonOptions(traces.command('resend').description("export stored calls' spa
       arguments: options,
       env: process.env,
       signal: stopSignal(),
+      out: process.stdout,
+    });
+  });
+
+command('erase', "delete a user's, a session's or a project's calls everywhere, and prove it")
+  .option('--user <id>', 'calls of this user, as in column user_id')
+  .option('--session <id>', 'calls of this session, as in column session_id')
+  .option('--project <name>', 'calls of this project; with --user or --session: those in it')
+  .option('--dry-run', 'show what is there and delete nothing')
+  .option('--yes', 'delete without asking')
+  .action(async (options: CommonOptions & EraseArguments) => {
+    const settings = await settingsOf(options);
+    const { runErase } = await import('./erase.ts');
+    process.exitCode = await runErase({
+      settings,
+      dataDir: resolve(options.data),
+      arguments: options,
+      signal: stopSignal(),
+      input: process.stdin,
       out: process.stdout,
     });
   });

@@ -3,7 +3,6 @@
  * as typed; gives the exit code: 0 when done or nothing was to do, 1 when not confirmed or not possible.
  */
 import { createInterface } from 'node:readline/promises';
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
 import type { Difference, Found } from '../ingest/reprice/changes.ts';
@@ -11,7 +10,7 @@ import { reprice } from '../ingest/reprice/reprice.ts';
 import { textTable } from './text-table.ts';
 import { timeRange } from './time-range.ts';
 import { todaysPrices } from './today-prices.ts';
-import { writerLogin } from './writer-login.ts';
+import { connectAsWriter } from './writer-client.ts';
 
 export interface RepriceArguments {
   readonly since: string;
@@ -30,8 +29,6 @@ export interface RepriceCommand {
   readonly out: NodeJS.WritableStream;
 }
 
-/** A month of calls is read and changed in one request each. */
-const REQUEST_MS_MAX = 3_600_000;
 const SHOWN_MAX = 100;
 
 export async function runReprice(options: RepriceCommand): Promise<number> {
@@ -48,14 +45,8 @@ export async function runReprice(options: RepriceCommand): Promise<number> {
       'Stored calls of a cluster (clickhouse.cluster) cannot be repriced: it changes rows and exchanges partitions, which Distributed tables do not take. New calls get the new prices.',
     );
   const pricer = await todaysPrices(settings);
-  const client = connect(settings, options.dataDir);
+  const client = await connectAsWriter(settings, options.dataDir, 'glassway-reprice');
   try {
-    const answer = await client.ping({ select: true });
-    if (!answer.success)
-      throw new StartError(
-        `ClickHouse does not answer (${answer.error.message}). Start glassway up in another terminal, or set CLICKHOUSE_URL.`,
-        { cause: answer.error },
-      );
     say(`Prices: ${pricer.overrides.list.length === 0 ? '' : `${pricer.overrides.version}, `}${pricer.catalogue().version}.`);
     const result = await reprice({
       client,
@@ -83,16 +74,6 @@ export async function runReprice(options: RepriceCommand): Promise<number> {
   } finally {
     await client.close();
   }
-}
-
-/** The configured server, or the embedded one that `glassway up` runs on this data folder. */
-function connect(settings: Settings, dataDir: string): ClickHouseClient {
-  return createClient({
-    ...writerLogin(settings, dataDir),
-    application: 'glassway-reprice',
-    request_timeout: REQUEST_MS_MAX,
-    log: { level: ClickHouseLogLevel.OFF },
-  });
 }
 
 async function ask({ input, out, signal }: RepriceCommand): Promise<boolean> {

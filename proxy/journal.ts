@@ -307,7 +307,10 @@ class DiskJournal implements Journal {
     if (this.#fault !== undefined) {
       if (performance.now() >= this.#retryAt_ms) this.#recover();
     } else if (!segments.isInPlace()) this.#fail(new Error(`files in ${this.#dir} were removed`), 'removed');
-    else if (this.#unsynced && this.#options.fsync === 'second') this.#sync();
+    else {
+      segments.retireCurrent();
+      if (this.#unsynced && this.#options.fsync === 'second') this.#sync();
+    }
   }
 
   /** Tries the disk again: the folder, what was removed from it, the starts and records that it missed. */

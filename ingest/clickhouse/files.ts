@@ -105,7 +105,8 @@ function serverConfig(options: EngineOptions, usersFile: string, logFile: string
   const cacheBytes = (share: number, bytesMax: number) => Math.min(Math.floor(options.memoryBytes * share), bytesMax);
   return {
     users_config: usersFile,
-    logger: { log: logFile, size: '10M', count: 3 },
+    // Beyond `information` it writes every statement and every request's parameters, and with them whom somebody looked for.
+    logger: { level: 'information', log: logFile, size: '10M', count: 3 },
     timezone: 'UTC',
     max_server_memory_usage: options.memoryBytes,
     // The defaults of these caches are sized for machines of their own: 5 GiB each.
@@ -125,6 +126,8 @@ function serverConfig(options: EngineOptions, usersFile: string, logFile: string
     max_connections: 512,
     max_concurrent_queries: 100,
     background_pool_size: 2,
+    // What was deleted or merged is off the disk soon after, and not when the housekeeping wakes minutes later.
+    merge_tree: { cleanup_delay_period: 2, max_cleanup_delay_period: 2, cleanup_delay_period_random_add: 0 },
     asynchronous_metrics_update_period_s: 60,
   };
 }

@@ -8,14 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BUCKETS_TABLE, clickhouseSecond, command, daysWithCalls, type Month, rows, type Scope, STAGE_TABLE, wholeDays } from './scope.ts';
 
 /** A table of sums, filled by the view of its name with `_view`. */
-export interface Rollup {
-  readonly table: 'calls_by_minute' | 'calls_by_day';
+export interface RollupTable {
+  readonly table: string;
   /** Its column of time, with its type, and that of a call. */
-  readonly bucket: 'minute' | 'day';
+  readonly bucket: 'minute' | 'hour' | 'day';
   readonly type: string;
   readonly ofCall: string;
   /** A parameter `YYYY-MM-DD hh:mm:ss`, to compare the column with. */
   readonly bound: (parameter: string) => string;
+}
+
+/** One with money in it. */
+export interface Rollup extends RollupTable {
   readonly keys: string;
   /** Of its rows those that together have each call once. */
   readonly once: string;
@@ -50,7 +54,7 @@ const POLL_MS = 50;
 /** Building is small where it is done in days; the states of one day of many models are not. */
 const MEMORY = 'max_bytes_before_external_group_by = 268435456, insert_deduplicate = 0, max_partitions_per_insert_block = 0';
 /** The views' own statements read the table by this name (migrations 0004 and 0013). */
-const VIEW_SOURCE = /\bFROM\s+`?\w+`?\.`?calls`?\s+AS\s+call\b/;
+export const VIEW_SOURCE = /\bFROM\s+`?\w+`?\.`?calls`?\s+AS\s+call\b/;
 
 /** Whether the rollup's money is that of the calls, bucket by bucket, in the part of a month. */
 export async function isTrue(scope: Scope, rollup: Rollup, month: Month): Promise<boolean> {
@@ -72,11 +76,11 @@ export async function isTrue(scope: Scope, rollup: Rollup, month: Month): Promis
 }
 
 /** Partly asked of a month is wholly asked of each of its buckets. */
-function spanOf({ bucket }: Rollup, month: Month): Month {
+function spanOf({ bucket }: RollupTable, month: Month): Month {
   return bucket === 'day' ? { ...month, ...wholeDays(month) } : month;
 }
 
-function inSpan({ bucket, bound }: Rollup): string {
+function inSpan({ bucket, bound }: RollupTable): string {
   return `${bucket} >= ${bound('{from:String}')} AND ${bucket} < ${bound('{to:String}')}`;
 }
 
@@ -97,7 +101,7 @@ function completeBuckets(rollup: Rollup): string {
 }
 
 /** What the view makes of the calls in a span whose buckets are among `buckets`. */
-async function viewSelect(scope: Scope, { table, ofCall }: Rollup, buckets: string): Promise<string> {
+async function viewSelect(scope: Scope, { table, ofCall }: RollupTable, buckets: string): Promise<string> {
   const [view] = await rows<{ as_select: string }>(
     scope,
     'SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}',
@@ -110,7 +114,19 @@ async function viewSelect(scope: Scope, { table, ofCall }: Rollup, buckets: stri
 }
 
 /** Rebuilds the partition; gives how many buckets kept their old sums because their calls are partly gone. */
-export async function rebuild(scope: Scope, rollup: Rollup, month: Month, check: () => void): Promise<number> {
+export function rebuild(scope: Scope, rollup: Rollup, month: Month, check: () => void): Promise<number> {
+  return rebuildPartition(scope, rollup, month, { anew: completeBuckets(rollup), check });
+}
+
+export interface Rebuild {
+  /** A statement that gives the buckets whose sums are made anew; all others are taken as they are. */
+  readonly anew: string;
+  /** Rows of the others that are not taken. */
+  readonly gone?: string | undefined;
+  readonly check: () => void;
+}
+
+export async function rebuildPartition(scope: Scope, rollup: RollupTable, month: Month, { anew, gone, check }: Rebuild): Promise<number> {
   const { table, bucket } = rollup;
   const span = spanOf(rollup, month);
   const pause = await pauseInserts(scope);
@@ -125,15 +141,12 @@ export async function rebuild(scope: Scope, rollup: Rollup, month: Month, check:
     for (const name of [STAGE_TABLE, BUCKETS_TABLE]) await command(scope, `DROP TABLE IF EXISTS {database:Identifier}.${name} SYNC`);
     await command(scope, `CREATE TABLE {database:Identifier}.${STAGE_TABLE} AS ${scope.database}.${table}`);
     await command(scope, `CREATE TABLE {database:Identifier}.${BUCKETS_TABLE} (bucket ${rollup.type}) ENGINE = MergeTree ORDER BY bucket`);
-    await command(
-      scope,
-      `INSERT INTO {database:Identifier}.${BUCKETS_TABLE} ${completeBuckets(rollup)} SETTINGS insert_deduplicate = 0`,
-      range(span),
-    );
+    await command(scope, `INSERT INTO {database:Identifier}.${BUCKETS_TABLE} ${anew} SETTINGS insert_deduplicate = 0`, range(span));
     const stage = `INSERT INTO {database:Identifier}.${STAGE_TABLE}`;
     await command(
       scope,
-      `${stage} SELECT * FROM {database:Identifier}.${table} WHERE toYYYYMM(${bucket}) = ${month.id} AND ${bucket} NOT IN (${buckets}) SETTINGS ${MEMORY}`,
+      `${stage} SELECT * FROM {database:Identifier}.${table} WHERE toYYYYMM(${bucket}) = ${month.id} AND ${bucket} NOT IN (${buckets})
+       ${gone === undefined ? '' : `AND NOT (${gone})`} SETTINGS ${MEMORY}`,
     );
     for (const day of await daysWithCalls(scope, span)) {
       scope.signal.throwIfAborted();

@@ -46,6 +46,11 @@ export function createEncoder(): (kind: EntryKind, seq: number, json: string) =>
   };
 }
 
+/** An entry that holds nothing, as long as one that held so many bytes of JSON. */
+export function encodeErased(seq: number, payloadBytes: number): Buffer {
+  return Buffer.from(createEncoder()(ENTRY_KINDS.erased, seq, ' '.repeat(payloadBytes)));
+}
+
 /** How many bytes the entry at `offset` takes, as it says itself; undefined when not even that is there. */
 export function entryBytes(bytes: Buffer, offset: number): number | undefined {
   return offset + ENTRY_HEADER_BYTES <= bytes.length ? ENTRY_HEADER_BYTES + bytes.readUInt32LE(offset) : undefined;

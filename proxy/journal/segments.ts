@@ -32,6 +32,8 @@ interface Segment {
   bytes: number;
   /** Records not yet acknowledged. */
   waiting: number;
+  /** It has, or had, records. */
+  used: boolean;
   /** Being read: to be closed later. */
   reading: boolean;
   retired: boolean;
@@ -82,7 +84,7 @@ export class Segments {
 
   constructor(options: SegmentsOptions) {
     this.#options = options;
-    this.#segments = (options.found?.segments ?? []).map((found) => ({ ...found, reading: false, retired: false }));
+    this.#segments = (options.found?.segments ?? []).map((found) => ({ ...found, used: true, reading: false, retired: false }));
     this.#adopted = options.found !== undefined;
     this.#cursor = options.found?.cursor ?? CURSOR_START;
     this.#lastNumber = this.#segments.at(-1)?.number ?? 0;
@@ -123,6 +125,7 @@ export class Segments {
     this.#bytes += entry.length;
     if (kind === ENTRY_KINDS.record) {
       segment.waiting += 1;
+      segment.used = true;
       this.#records += 1;
     }
     return segment.number;
@@ -144,6 +147,15 @@ export class Segments {
     this.#records -= oldest.waiting;
     this.#remove(oldest);
     return Math.max(0, oldest.waiting - underWay);
+  }
+
+  /** Everything is shipped: what is in the current segment need not stay until it is full. */
+  retireCurrent(): void {
+    const current = this.#current;
+    if (current === undefined || !current.used || this.#records > 0 || this.#taken !== undefined) return;
+    this.#current = undefined;
+    this.#cursor = { segment: current.number, offset: current.bytes };
+    this.#retireShipped();
   }
 
   async take(): Promise<Batch | undefined> {
@@ -216,7 +228,16 @@ export class Segments {
     const path = segmentPath(this.#options.dir, number);
     // Its number is used up also when it cannot be opened: a file may be there all the same.
     this.#lastNumber = number;
-    const segment: Segment = { number, path, file: openSync(path, 'wx+', 0o600), bytes: 0, waiting: 0, reading: false, retired: false };
+    const segment: Segment = {
+      number,
+      path,
+      file: openSync(path, 'wx+', 0o600),
+      bytes: 0,
+      waiting: 0,
+      used: false,
+      reading: false,
+      retired: false,
+    };
     this.#segments.push(segment);
     this.#current = segment;
     return segment;

@@ -93,8 +93,8 @@ const SHAPES: readonly Shape[] = [
     hints: ['AccountKey=', 'SharedAccessKey=', 'sig='],
     pattern: /(?:(?:Account|SharedAccess)Key=[\w+/=]{20,}|(?<=[?&;])sig=[\w%+/=-]{20,})/g,
   },
-  // Glassway's own project keys.
-  { hints: ['gw_', 'gwk_', 'gw-'], pattern: /(?<![A-Za-z0-9])gwk?[_-][A-Za-z0-9_-]{16,}/g },
+  // Glassway's own keys (contract/keys.ts).
+  { hints: ['gwk_', 'gwc_', 'gwm_'], pattern: /gw[kcm]_[0-9a-f]{12}_[A-Za-z0-9_-]+/g },
 ];
 
 /** HTTP's schemes (RFC 9110 §11, RFC 6750), wherever they are quoted. */

@@ -13,11 +13,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { BATCH_ROWS_MAX, type CallRecord, parseRecord } from '../../../contract/record.ts';
 import { type Adoption, startAdoption } from '../../../proxy/journal/adopt.ts';
 import type { Batch, BatchSource } from '../../../proxy/journal/batch.ts';
 import { readEntries } from '../../../proxy/journal/entry.ts';
+import { searchJournals } from '../../../proxy/journal/erase.ts';
 import type { StartColumns } from '../../../proxy/journal/unfinished.ts';
 import { type FinishedRecord, type Journal, type JournalOptions, openJournal } from '../../../proxy/journal.ts';
 import { waitFor } from '../../kit/proxy.ts';
@@ -447,5 +448,50 @@ describe('when the disk does not do what it should', () => {
     journal.close();
     open.splice(0);
     expect(JSON.parse(readFileSync(join(dir(), 'dead-letter.ndjson'), 'utf8'))).toMatchObject({ reason: 'no', record: { id: 'a' } });
+  });
+});
+
+describe('what is shipped, and what is to go', () => {
+  test('a segment does not stay for what has been shipped from it, and calls in flight outlive it', async () => {
+    start();
+    call('done');
+    const running = begin('running');
+    const batch = await journal.take();
+    journal.acknowledge(batch as Batch);
+    const left = () =>
+      segments()
+        .map((name) => readFileSync(join(dir(), name), 'utf8'))
+        .join('');
+    await waitFor('the shipped record to be off the disk', () => !left().includes('"id":"done"'));
+    expect(left()).toContain('"id":"running"');
+    journal.finish(running, columns('running').record, done);
+    crash();
+    expect((await adoptAll()).batches.flatMap(records)).toMatchObject([{ id: 'running', outcome: 'ok' }]);
+  });
+
+  test("of a dead proxy's journal everything of one user is written over, and the rest is shipped as it was", async () => {
+    start();
+    for (const [id, user] of [
+      ['a', 'stays'],
+      ['b', 'leaves'],
+      ['c', 'stays'],
+    ] as const) {
+      const { start: known, record } = columns(id);
+      journal.finish(journal.start({ ...known, user_id: user }), Object.assign({}, record, { user_id: user }), done);
+    }
+    const { start: known } = columns('cut off');
+    journal.start({ ...known, user_id: 'leaves' });
+    journal.setAside([
+      { reason: 'odd', record: JSON.stringify({ ...columns('d').record, user_id: 'leaves' }) },
+      { reason: 'odd', record: JSON.stringify({ ...columns('e').record, user_id: 'stays' }) },
+    ]);
+    const leaves = (record: Readonly<Record<string, unknown>>) => record['user_id'] === 'leaves';
+    expect(searchJournals(root, leaves, true)).toMatchObject([{ live: true, entries: 3, deadLetters: 1 }]);
+    const crashed = crash();
+    expect(searchJournals(root, leaves, true)).toEqual([{ proxyId: basename(crashed), live: false, entries: 3, deadLetters: 0 }]);
+    expect(searchJournals(root, leaves, false)).toMatchObject([{ entries: 0, deadLetters: 0 }]);
+    for (const name of readdirSync(crashed)) expect(readFileSync(join(crashed, name), 'utf8')).not.toContain('leaves');
+    const { batches, unfinished } = await adoptAll();
+    expect([batches.flatMap(records).map(({ id }) => id), unfinished]).toEqual([['a', 'c'], 0]);
   });
 });
