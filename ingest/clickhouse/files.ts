@@ -22,6 +22,17 @@ export const READER_USERNAME = 'default';
 /** What the writer may create: tables that hold data, none that reach out of the server. */
 const WRITER_ENGINES = ['Atomic', 'MergeTree', 'ReplacingMergeTree', 'AggregatingMergeTree', 'SummingMergeTree'];
 
+/**
+ * Functions that read any file of the machine, for which ClickHouse knows no grant and, run as `clickhouse local`, no folder.
+ * A function of the user's own goes first; one that takes no argument can be given no path. Nobody has the right to drop it.
+ */
+const UNREACHABLE_FUNCTIONS = ['file', 'catboostEvaluate'];
+const HIDDEN_FUNCTION = 'not available here';
+
+/** Settings that make a format read a file or ask an address: they keep their default. */
+const FIXED_SETTINGS = ['format_schema', 'format_template_resultset', 'format_template_row', 'format_avro_schema_registry_url'];
+const FIXED: Readonly<Record<string, Xml>> = Object.fromEntries(FIXED_SETTINGS.map((name) => [name, { readonly: '' }]));
+
 export interface EngineOptions {
   readonly dataDir: string;
   readonly host: string;
@@ -49,6 +60,9 @@ export function writeEngineFiles(options: EngineOptions): EngineFiles {
   const logFile = inFolder('log/clickhouse.log');
   writePrivate(inFolder('config.xml'), toXml({ clickhouse: serverConfig(options, inFolder('users.xml'), logFile) }));
   writePrivate(inFolder('users.xml'), toXml({ clickhouse: usersConfig(options, writerPassword) }));
+  mkdirSync(inFolder('data/user_defined'), { recursive: true, mode: 0o700 });
+  for (const name of UNREACHABLE_FUNCTIONS)
+    writePrivate(inFolder(`data/user_defined/function_${name}.sql`), `CREATE FUNCTION ${name} AS () -> '${HIDDEN_FUNCTION}';\n`);
   writePrivate(inFolder('start.sql'), 'SYSTEM START LISTEN HTTP;\nSYSTEM START LISTEN TCP;\n');
   return {
     lockFile: inFolder('lock'),
@@ -148,6 +162,7 @@ function usersConfig(options: EngineOptions, writerPassword: string): Xml {
         cancel_http_readonly_queries_on_client_close: 1,
         max_memory_usage: Math.floor(options.memoryBytes * 0.75),
         max_concurrent_queries_for_user: 32,
+        constraints: FIXED,
       },
     },
     quotas: { default: {} },
@@ -199,7 +214,10 @@ function readerLimits(memoryBytes: number): { settings: Record<string, Xml>; con
   const entries = Object.entries(limits);
   return {
     settings: Object.fromEntries(entries.map(([name, limit]) => [name, limit.value])),
-    constraints: Object.fromEntries(entries.map(([name, limit]) => [name, { min: 1, max: limit.max ?? limit.value }])),
+    constraints: {
+      ...Object.fromEntries(entries.map(([name, limit]) => [name, { min: 1, max: limit.max ?? limit.value }])),
+      ...FIXED,
+    },
   };
 }
 
