@@ -22,7 +22,9 @@ const locked = Object.entries(lock.packages).filter(([path]) => path !== '');
 
 test('every dependency is pinned to one version, and the lock file holds that one', () => {
   const all = { ...manifest.dependencies, ...manifest.devDependencies };
-  for (const [name, version] of Object.entries(all)) {
+  for (const [name, wanted] of Object.entries(all)) {
+    // An alias names the package that stands behind it.
+    const version = wanted.replace(/^npm:.+@/, '');
     expect({ name, exact: /^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version) }).toEqual({ name, exact: true });
     expect({ name, version: lock.packages[`node_modules/${name}`]?.version }).toEqual({ name, version });
   }
@@ -62,7 +64,7 @@ test('each exception to the audit says what, why and until when, and none is pas
 
 test('CI asks, and installs what its tests want', () => {
   const ci = readFileSync('.ci/run', 'utf8');
-  expect(ci).toContain('npm run audit');
+  expect(ci).toContain('npm run -s audit');
   expect(ci).toContain('slowhttptest');
 });
 
