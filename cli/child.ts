@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
 import { StartError } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { faultText } from '../proxy/fault-text.ts';
@@ -118,6 +119,8 @@ export async function runService(start: () => Promise<{ stop(): Promise<unknown>
     return 1;
   }
   await tellParent({ type: 'ready' });
+  // Node writes it at the end of a process, which may be a kill.
+  flushCompileCache();
   const reason = await stopRequested;
   if (process.send === undefined) log('info', `stopping (${reason})`);
   await service.stop();
