@@ -155,6 +155,13 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
   });
 }
 
+/** The spans of a request's body, by the same definitions. */
+export function decodeSpans(bytes: Uint8Array, protocol: 'protobuf' | 'json'): ReceivedSpan[] {
+  const message =
+    protocol === 'json' ? TRACES.fromObject(hexToBase64(JSON.parse(Buffer.from(bytes).toString()) as Json)) : TRACES.decode(bytes);
+  return spansOf(TRACES.toObject(message, AS_OBJECT) as Json, {});
+}
+
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
