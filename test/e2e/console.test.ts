@@ -364,6 +364,23 @@ test.each(['/', '/?view=calls', '/?view=connect', '/?view=calls&call=first'])(
   },
 );
 
+test('the loss meter is in sight of every view, and leads to the board that tells more', async () => {
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString().slice(0, 23).replace('T', ' ').concat('000');
+  const call = (seq: number, hours: number) =>
+    sampleCall({ id: `numbered-${seq}`, proxy_id: 'proxy-numbered', seq, started_at: hoursAgo(hours) });
+  await clickhouse.client.command({ query: 'TRUNCATE TABLE calls' });
+  await insertCalls(clickhouse.client, [call(1, 5), call(2, 4), call(4, 3)]);
+  const { page } = await visit('/?view=calls');
+  const note = page.locator('.loss');
+  await note.getByText('Calls: 1 lost').waitFor();
+  await note.getByText('3 calls checked').waitFor();
+  await insertCalls(clickhouse.client, [call(3, 3)]);
+  await page.reload();
+  await note.getByText('Nothing lost').waitFor();
+  await note.click();
+  await page.waitForURL(/view=pipeline/);
+});
+
 test('the theme follows the system until one is chosen, and the choice stays', async () => {
   const { page } = await visit('/', { colorScheme: 'light' });
   const background = (): Promise<string> => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);

@@ -1,6 +1,7 @@
 /** The way around: the views in their groups, at the side; on a phone behind a button. */
 
 import { html, useEffect, useState, type VNode } from '../vendor/preact.js';
+import { LossNote } from './loss-note.ts';
 import { plainClick } from './parts.ts';
 import { ThemeButton } from './theme.ts';
 import { atView, type Change, formatState, type PageState } from './url-state.ts';
@@ -48,6 +49,7 @@ export function Nav({ state, change, empty, liveness }: NavProps): VNode {
               <ul>${VIEW_NAMES.filter((view) => viewEntry(view).group === group && viewEntry(view).partOf === undefined).map(link)}</ul>
             </section>`,
           )}
+          <${LossNote} state=${state} change=${change} />
         </nav>`
       }
     </header>`;
