@@ -8,6 +8,8 @@ export type RelayMode = 'pass' | 'swallow' | 'refuse' | '500' | 'garbage' | 'nev
 export interface Relay {
   readonly url: string;
   mode: RelayMode;
+  /** How often it has behaved so by now: a scenario has happened only when its harm was done, however slow the machine is. */
+  readonly harmDone: number;
   close(): Promise<void>;
 }
 
@@ -15,13 +17,21 @@ export async function startRelay(target: string): Promise<Relay> {
   const server = createServer((req, res) => {
     req.on('error', () => {});
     res.on('error', () => {});
-    if (relay.mode === 'pass' || relay.mode === 'swallow') forward(target, req, res, relay.mode);
-    else misbehave(req, res, relay.mode);
+    if (relay.mode === 'pass') forward(target, req, res);
+    else if (relay.mode === 'swallow') forward(target, req, undefined, harm);
+    else misbehave(req, res, relay.mode, harm);
   });
+  let harmDone = 0;
+  const harm = () => {
+    harmDone += 1;
+  };
   const port = await listenOnLoopback(server);
   const relay: Relay = {
     url: `http://127.0.0.1:${port}`,
     mode: 'pass',
+    get harmDone() {
+      return harmDone;
+    },
     async close() {
       server.closeAllConnections();
       await closeServer(server);
@@ -30,11 +40,13 @@ export async function startRelay(target: string): Promise<Relay> {
   return relay;
 }
 
-function forward(target: string, req: IncomingMessage, res: ServerResponse, mode: 'pass' | 'swallow'): void {
+/** Without `res` the answer goes nowhere. */
+function forward(target: string, req: IncomingMessage, res: ServerResponse | undefined, harm?: () => void): void {
   const onward = request(`${target}${req.url}`, { method: req.method ?? 'GET', headers: req.headers }, (answer) => {
-    if (mode === 'swallow') {
+    if (res === undefined) {
       req.socket.destroy();
       answer.resume();
+      if (answer.statusCode === 200) harm?.();
       return;
     }
     res.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -45,8 +57,9 @@ function forward(target: string, req: IncomingMessage, res: ServerResponse, mode
   req.pipe(onward);
 }
 
-function misbehave(req: IncomingMessage, res: ServerResponse, mode: Exclude<RelayMode, 'pass' | 'swallow'>): void {
+function misbehave(req: IncomingMessage, res: ServerResponse, mode: Exclude<RelayMode, 'pass' | 'swallow'>, harm: () => void): void {
   req.resume();
+  harm();
   if (mode === 'refuse') req.socket.destroy();
   else if (mode === '500') res.writeHead(500).end('{"error":"oops"}');
   else if (mode === 'garbage') res.writeHead(200, { 'content-type': 'text/html' }).end('<html>It works!</html>');

@@ -47,13 +47,15 @@ async function killing({ quick }: World, kill: () => Promise<void>, killsQuick =
   await sleep(500);
 }
 
-/** Ingest behaves like this for a while, and then as it should. */
+/** Ingest behaves like this for a while, and for at least one batch, and then as it should. */
 const ingestThat =
   (mode: RelayMode, whole_ms = 10_000) =>
-  async ({ stand, quick }: World) => {
-    stand.relay.mode = mode;
+  async ({ stand: { relay }, quick }: World) => {
+    const before = relay.harmDone;
+    relay.mode = mode;
     await sleep(quick ? 1_500 : whole_ms);
-    stand.relay.mode = 'pass';
+    await waitFor(`a batch to meet an ingest that is "${mode}"`, () => relay.harmDone > before || undefined);
+    relay.mode = 'pass';
   };
 
 /** So that no scenario passes because the disk never failed. */
