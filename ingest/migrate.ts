@@ -268,11 +268,15 @@ async function applyRetention(
     if (deletes === expression && !again) continue;
     const query = `ALTER TABLE {database:Identifier}.${table}${suffix}${everywhere} MODIFY TTL ${[expression, ...moves].join(', ')}`;
     await client.command({ query, query_params: { database } });
-    log('info', `database ${database}: rows of ${table} are kept for ${seconds / 86_400} days`);
+    log('info', `database ${database}: rows of ${table} are kept for ${durationText(seconds)}`);
   }
 }
 
 async function rows<Row>(client: ClickHouseClient, query: string, query_params: Record<string, unknown>): Promise<Row[]> {
   const answer = await client.query({ query, query_params, format: 'JSONEachRow' });
   return answer.json<Row>();
+}
+
+function durationText(seconds: number): string {
+  return seconds % 86_400 === 0 ? `${seconds / 86_400} days` : `${Math.round(seconds / 3_600)} hours`;
 }
