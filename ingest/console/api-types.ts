@@ -158,8 +158,6 @@ export interface FacetValue {
   readonly value: string;
   readonly calls: number;
 }
-export type FacetName = 'project' | 'provider' | 'model' | 'outcome';
-export type FacetsAnswer = Period & { readonly facets: Readonly<Record<FacetName, readonly FacetValue[]>> };
 
 export interface StatusAnswer {
   readonly version: string;

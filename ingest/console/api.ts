@@ -1,6 +1,6 @@
 /**
  * The console's query API: `GET /status`, `/unpriced`, `/boards…`, `/calls`, `/calls/:id`, `/histogram`, `/values`,
- * `/sessions`, `/session`, `/export/…`, `/facets`, `/loss`.
+ * `/sessions`, `/session`, `/export/…`, `/loss`.
  * Takes checked parameters, answers JSON shaped as in api-types.ts; every failure is JSON too, with a
  * message that says what to do. Reads only, and stops reading when the browser goes away.
  */
@@ -17,7 +17,7 @@ import { EXPORTS, type ExportName, exportOf, sendExport } from './export.ts';
 import { FILTER_NAMES } from './filters.ts';
 import { CALLS_LISTING, parseCursor, SESSIONS_LISTING } from './order.ts';
 import { BadParameter, Params, storedTime } from './params.ts';
-import { readFacets, readHistory, readUnpriced } from './queries.ts';
+import { readHistory, readUnpriced } from './queries.ts';
 import { type Read, type ReadColumns, ReadError, type ReadLines } from './read.ts';
 import { readCallSession, readSession, readSessions } from './sessions-query.ts';
 import type { Scope } from './source.ts';
@@ -126,11 +126,6 @@ export function createApi(deps: ApiDeps): Router {
       const grace_seconds = params.integer('grace_seconds', 0, LOSS_WINDOW_SECONDS, LOSS_GRACE_SECONDS);
       params.done();
       return { ...(await readLoss(read, signal, grace_seconds)), window_seconds: LOSS_WINDOW_SECONDS, grace_seconds };
-    },
-    '/facets': async (params, signal) => {
-      const wanted = scope(params, signal);
-      params.done();
-      return await readFacets(wanted);
     },
   };
 

@@ -2,13 +2,12 @@
  * The questions the console asks of table `calls`, each one SELECT with bound parameters.
  * Takes a checked time range and filters, gives the API's answers. Knows SQL and nothing of HTTP.
  */
-import type { FacetName, FacetsAnswer, FacetValue, StatusAnswer, UnpricedAnswer, UnpricedModel } from './api-types.ts';
+import type { StatusAnswer, UnpricedAnswer, UnpricedModel } from './api-types.ts';
 import { MODEL_SQL } from './filters.ts';
 import type { Read } from './read.ts';
 import { CALLS, period, type Scope, source } from './source.ts';
 
 const UNPRICED_MAX = 20;
-const FACET_VALUES_MAX = 200;
 
 /** Tokens are known, their price is not. */
 const UNPRICED_SQL = 'cost_usd IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)';
@@ -23,28 +22,6 @@ export async function readUnpriced(scope: Scope): Promise<UnpricedAnswer> {
     scope.signal,
   );
   return { ...period(scope.range), models: models.slice(0, UNPRICED_MAX), more_models: models.length > UNPRICED_MAX };
-}
-
-const FACETS: Readonly<Record<FacetName, string>> = {
-  project: 'toString(project)',
-  provider: 'toString(provider)',
-  model: MODEL_SQL,
-  outcome: 'toString(outcome)',
-};
-
-/** The values there are to filter by, most calls first. */
-export async function readFacets(scope: Scope): Promise<FacetsAnswer> {
-  const { sql, params } = source(scope);
-  const pairs = Object.entries(FACETS).map(([name, expression]) => `('${name}', ${expression})`);
-  const rows = await scope.read<{ facet: FacetName; value: string; calls: number }>(
-    `SELECT pair.1 AS facet, pair.2 AS value, count() AS calls FROM (SELECT arrayJoin([${pairs.join(', ')}]) AS pair FROM ${sql})
-     WHERE value != '' GROUP BY facet, value ORDER BY calls DESC, value LIMIT ${FACET_VALUES_MAX} BY facet`,
-    params,
-    scope.signal,
-  );
-  const facets: Record<FacetName, FacetValue[]> = { project: [], provider: [], model: [], outcome: [] };
-  for (const { facet, value, calls } of rows) facets[facet].push({ value, calls });
-  return { ...period(scope.range), facets };
 }
 
 /** While the oldest call is younger than this many seconds, this range shows all there is. */

@@ -211,7 +211,8 @@ test('pages go on by cost as by time, columns can be chosen, and dragging over t
 test('one call tells its timing, the lines of its cost, what was said and where it stands in its session', async () => {
   for (const turn of [1, 2, 3])
     await callAs('talk', { 'x-glassway-session': SESSION, 'x-glassway-user': 'ada', 'x-glassway-tag-turn': String(turn) });
-  await glassway.rows("SELECT id FROM calls WHERE project = 'talk'", 3);
+  // Bodies are written after their calls.
+  await glassway.rows("SELECT id FROM bodies WHERE project = 'talk'", 3);
   const { page, faults } = await visit('/?view=calls&refresh=off&project=talk');
   await rowsOf(page).nth(1).focus();
   await page.keyboard.press('Enter');
@@ -274,6 +275,15 @@ test('what is shown can be taken away as a file, which says how much of it there
   await download.saveAs(file);
   const [head, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\r\n');
   expect(head?.startsWith('id,project,started_at,')).toBe(true);
+  const { page: board, faults } = await visit('/?view=latest&refresh=off&project=many');
+  const table = board.getByRole('article', { name: 'Calls', exact: true });
+  await table.scrollIntoViewIfNeeded();
+  await table.getByText('Save 250 rows as').waitFor();
+  const [saved] = await Promise.all([board.waitForEvent('download'), table.getByRole('button', { name: 'JSON' }).click()]);
+  expect(saved.suggestedFilename()).toBe('glassway-calls-250-rows.json');
+  await saved.saveAs(`${file}.json`);
+  expect(JSON.parse(readFileSync(`${file}.json`, 'utf8'))).toHaveLength(250);
+  expect(faults).toEqual([]);
   expect(lines.map((line) => line.split(',')[0])).toEqual([0, 25, 50, 75, 100, 125, 150, 175, 200, 225].map((index) => `many-${index}`));
 });
 

@@ -46,7 +46,7 @@ function Side({ label, total, parts, most }: { label: string; total: number | nu
       }
       ${
         parts.length > 1 &&
-        html`<ul class="legend">${parts.map(
+        html`<ul class="token-legend">${parts.map(
           (part) => html`<li key=${part.label}><i class=${`part-${part.tone}`} aria-hidden="true"></i>${part.label}
             <b class="num">${formatWhole(part.tokens)}</b><span class="muted">${total === null ? UNKNOWN : formatPercent(share(part.tokens, total))}</span></li>`,
         )}</ul>`

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import express from 'express';
 import request from 'supertest';
 import type { CallRow } from '../../../contract/record.ts';
-import type { CallAnswer, CallsAnswer, FacetsAnswer, UnpricedAnswer } from '../../../ingest/console/api-types.ts';
+import type { CallAnswer, CallsAnswer, UnpricedAnswer } from '../../../ingest/console/api-types.ts';
 import { createConsole } from '../../../ingest/console/index.ts';
 import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { insertCalls, sampleCall, sampleCalls } from '../../kit/sample-calls.ts';
@@ -153,13 +153,6 @@ describe('the list of calls', () => {
     expect(calls.length).toBe(Math.min(500, expected.length));
     expect(calls.length).toBeGreaterThan(0);
     expect(calls.every((call) => expected.includes(call.id))).toBe(true);
-  });
-
-  test('gives the values to filter by, most calls first', async () => {
-    const { facets } = await get<FacetsAnswer>(`/api/facets?${PERIOD}`);
-    for (const { value, calls } of facets.project) expect(calls).toBe(ROWS.filter((row) => row.project === value).length);
-    expect(facets.outcome[0]?.value).toBe('ok');
-    expect(facets.model.map((model) => model.calls)).toEqual(facets.model.map((model) => model.calls).sort((a, b) => b - a));
   });
 });
 

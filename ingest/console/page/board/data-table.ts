@@ -2,6 +2,7 @@
 
 import type { Column, Panel, PanelAnswer } from '../../board-types.ts';
 import { html, useState, type VNode } from '../../vendor/preact.js';
+import { SaveTable } from '../explorer/table-file.ts';
 import { OutcomeBadge, plainClick } from '../parts.ts';
 import { type Change, formatState, type PageState } from '../url-state.ts';
 import { type Field, fieldOf } from './fields.ts';
@@ -48,6 +49,7 @@ export function DataTable({ panel, answer, state, change }: TableProps): VNode {
       )}</tbody>
     </table>
     ${order.length > shown.length && html`<p class="more"><button type="button" class="control" onClick=${() => setAll(true)}>Show all ${order.length} rows</button></p>`}
+    <${SaveTable} title=${panel.title} columns=${answer.columns} order=${order} />
   </div>`;
 }
 

@@ -9,7 +9,8 @@ import { apiQuery, type Change, FILTER_NAMES, formatState, type PageState, refre
 import { CALL_COLUMN_NAMES, type CallColumnName, callColumn, formatColumns, parseColumns } from './call-columns.ts';
 import { FilterBar } from './filter-bar.ts';
 import { Histogram } from './histogram.ts';
-import { ExportMenu, Foot, formatOrder, Heading, type ListOrder, Menu, moveFocus, parseOrder } from './list-parts.ts';
+import { ExportMenu, Foot, Heading, Menu, moveFocus } from './list-parts.ts';
+import { formatOrder, type ListOrder, parseOrder } from './order-text.ts';
 import { usePages } from './pages.ts';
 
 interface ViewProps {
@@ -118,7 +119,7 @@ function CallsTable({ rows, waiting, columns, order, state, change }: TableProps
         <${Heading} label="Time" sort="time" numeric=${false} order=${order} change=${change} />
         ${columns.map((name) => {
           const { label, sort, numeric = false, yields } = callColumn(name);
-          return html`<${Heading} key=${name} label=${label} sort=${sort} numeric=${numeric} className=${yields ? `yields-${yields}` : ''} order=${order} change=${change} />`;
+          return html`<${Heading} key=${name} label=${label} sort=${sort} numeric=${numeric} className=${`col-${name} ${yields ? `yields-${yields}` : ''}`} order=${order} change=${change} />`;
         })}
       </tr></thead>
       <tbody>

@@ -3,26 +3,11 @@ import { type ComponentChildren, html, useState, type VNode } from '../../vendor
 import { formatWhole } from '../format.ts';
 import { useDismiss } from '../parts.ts';
 import { apiQuery, type Change, FILTER_NAMES, type PageState } from '../url-state.ts';
+import { formatOrder, type ListOrder } from './order-text.ts';
 import { type Pages, ROWS_MAX } from './pages.ts';
 
 /** As in ingest/console/export.ts. */
 const EXPORT_ROWS_MAX = 50_000;
-
-export interface ListOrder {
-  readonly sort: string;
-  readonly order: 'asc' | 'desc';
-}
-
-/** `cost.asc` → sort and order; newest first when it names nothing that there is. */
-export function parseOrder(by: string, sorts: readonly string[]): ListOrder {
-  const [sort = '', order] = by.split('.');
-  return sorts.includes(sort) ? { sort, order: order === 'asc' ? 'asc' : 'desc' } : { sort: 'time', order: 'desc' };
-}
-
-export function formatOrder({ sort, order }: ListOrder): string {
-  if (sort === 'time' && order === 'desc') return '';
-  return order === 'asc' ? `${sort}.asc` : sort;
-}
 
 interface HeadingProps {
   readonly label: string;

@@ -5,7 +5,8 @@ import { formatCost, formatCount, formatDuration, formatTime, formatWhole, UNKNO
 import { Failure, plainClick } from '../parts.ts';
 import { apiQuery, type Change, FILTER_NAMES, formatState, type PageState, refreshSeconds } from '../url-state.ts';
 import { FilterBar } from './filter-bar.ts';
-import { ExportMenu, Foot, Heading, moveFocus, parseOrder } from './list-parts.ts';
+import { ExportMenu, Foot, Heading, moveFocus } from './list-parts.ts';
+import { parseOrder } from './order-text.ts';
 import { usePages } from './pages.ts';
 
 interface ViewProps {
