@@ -2,8 +2,10 @@
  * The demo's traffic through a whole Glassway: what the mock provider sent is what ClickHouse says.
  */
 import { startMockProvider } from '../../cli/demo/mock-provider.ts';
+import type { MockCell, MockTotals, Tally } from '../../cli/demo/totals.ts';
 import { runTraffic } from '../../cli/demo/traffic.ts';
-import { freePorts, runToEnd, startGlassway, waitFor } from '../kit/glassway.ts';
+import { expandFor, panelQueries } from '../kit/dashboards.ts';
+import { freePorts, type RunningGlassway, runToEnd, startGlassway, waitFor } from '../kit/glassway.ts';
 
 test('every call that the mock provider answered is one row, with the tokens that it sent, per project', async () => {
   const ports = await freePorts();
@@ -38,14 +40,102 @@ test('every call that the mock provider answered is one row, with the tokens tha
       'SELECT count() AS calls, uniqExact(id) AS ids, uniqExact(proxy_id, seq) AS seqs, max(seq) AS last FROM calls',
     );
     expect(counts).toEqual({ calls: summary.sent, ids: summary.sent, seqs: summary.sent, last: summary.sent });
+    // An insert is seen in the calls before it is in the rollups.
+    await waitFor('the rollups to be complete', async () => {
+      const [row] =
+        await glassway.query(`SELECT (SELECT sum(calls) FROM calls_by_minute) AS minutes, (SELECT sum(calls) FROM latency_by_hour) AS hours,
+        (SELECT sumIf(calls, label = 'all') FROM calls_by_day) AS days`);
+      return Object.values(row ?? {}).every((calls) => Number(calls) >= summary.sent) ? true : undefined;
+    });
     const [rollup] = await glassway.query('SELECT sum(calls) AS calls, sum(cost_usd) AS cost FROM calls_by_minute');
     const [table] = await glassway.query('SELECT count() AS calls, sum(cost_usd) AS cost FROM calls');
     expect(rollup).toEqual(table);
+    // From the calls themselves, and from the rollups.
+    for (const hours of [12, 72]) await expectBoardsToSay(glassway, sent, hours);
   } finally {
     await mock.close();
     await glassway.stop();
   }
 });
+
+/** The provider's list, USD per million tokens: input, input from the cache, output. Of models that cost the same whatever a prompt's length. */
+const LIST_PRICES: Readonly<Record<string, readonly [input: number, cached: number, output: number]>> = {
+  'gpt-4o-mini': [0.15, 0.075, 0.6],
+  'gpt-4.1-mini': [0.4, 0.1, 1.6],
+  'gpt-5-mini': [0.25, 0.025, 2],
+  'text-embedding-3-small': [0.02, 0.02, 0],
+};
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Grafana's
+const TAGS = 'Tag: ${tag_key}';
+
+/** Each board's sums over a range that holds everything, beside what the mock provider sent and beside one another. */
+async function expectBoardsToSay(glassway: RunningGlassway, sent: MockTotals, hours: number): Promise<void> {
+  const to = new Date();
+  const range = { from: new Date(to.getTime() - hours * 3_600_000), to };
+  const panel = async (name: string, projects?: readonly string[]) => {
+    const found = panelQueries().find((query) => query.name.replace(/ \d+ /, ' ') === name);
+    if (found === undefined) throw new Error(`there is no panel ${name}`);
+    return await glassway.query(expandFor(found.sql, projects === undefined ? range : { ...range, projects }));
+  };
+  const sum = (rows: readonly Record<string, unknown>[], column: string) =>
+    rows.reduce((total, row) => total + Number(row[column] ?? 0), 0);
+  const ofCells = (cells: readonly MockCell[], key: keyof Tally) => cells.reduce((total, cell) => total + cell[key], 0);
+  const estimated = await glassway.query(
+    "SELECT project, request_model AS model, sum(input_tokens) AS input, sum(output_tokens) AS output, toFloat64(sum(cost_usd)) AS cost FROM calls WHERE usage_source = 'estimated' GROUP BY project, model",
+  );
+  const readable = sent.cells.filter(({ end, stream }) => end === 'ok' || (end === 'malformed' && stream));
+
+  const projects = await panel('overview / Projects');
+  const names = [...new Set(sent.cells.map(({ label }) => label))].sort();
+  expect(projects.map(({ project }) => project).sort()).toEqual(names);
+  for (const name of names) {
+    const row = projects.find(({ project }) => project === name);
+    const [mine, guessed] = [readable.filter(({ label }) => label === name), estimated.filter(({ project }) => project === name)];
+    const figures = [name, row?.['calls'], row?.['input_tokens'], row?.['output_tokens']];
+    const calls = ofCells(
+      sent.cells.filter(({ label }) => label === name),
+      'calls',
+    );
+    expect(figures).toEqual([
+      name,
+      calls,
+      ofCells(mine, 'input_tokens') + sum(guessed, 'input'),
+      ofCells(mine, 'output_tokens') + sum(guessed, 'output'),
+    ]);
+    expect([name, sum(await panel('project / Calls', [name]), 'calls')]).toEqual([name, calls]);
+    for (const by of ['Models', TAGS, 'API keys', 'Client libraries'])
+      expect([name, by, sum(await panel(`project / ${by}`, [name]), 'calls')]).toEqual([name, by, calls]);
+  }
+
+  const models = await panel('cost / Models');
+  for (const [name, [input, cached, output]] of Object.entries(LIST_PRICES)) {
+    const cells = readable.filter(({ model }) => model === name);
+    const fromCache = ofCells(cells, 'cache_read_tokens');
+    const usd =
+      ((ofCells(cells, 'input_tokens') - fromCache) * input + fromCache * cached + ofCells(cells, 'output_tokens') * output) / 1e6;
+    const guessed = sum(
+      estimated.filter(({ model }) => model === name),
+      'cost',
+    );
+    const shown = models.filter(({ model }) => String(model).replace(/-\d{4}-\d\d-\d\d$/, '') === name);
+    expect([name, sum(shown, 'cost_usd').toFixed(6)]).toEqual([name, (usd + guessed).toFixed(6)]);
+  }
+
+  const [spend] = await panel('overview / Spend');
+  for (const rows of [
+    projects,
+    models,
+    await panel('cost / Spend'),
+    await panel(`cost / ${TAGS}`),
+    await panel('cost / Spend by provider'),
+  ])
+    expect(sum(rows, 'cost_usd')).toBeCloseTo(Number(spend?.['cost_usd']), 6);
+  const failed = sum(await panel('errors / Failed'), 'errors');
+  expect(failed).toBe(sum(projects, 'errors'));
+  const [notOk] = await glassway.query("SELECT countIf(outcome != 'ok') AS n FROM calls");
+  expect(sum(await panel('errors / Errors in the provider’s words'), 'calls')).toBe(notOk?.['n']);
+}
 
 test('glassway demo without a running Glassway says what to do, with exit code 1', async () => {
   const ports = await freePorts();
