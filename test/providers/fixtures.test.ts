@@ -3,13 +3,12 @@
  * with its tail missing.
  */
 import * as zlib from 'node:zlib';
-import { UPSTREAMS } from '../../proxy/providers/index.ts';
 import type { Usage } from '../../proxy/providers/provider.ts';
 import type { Fixture } from '../fixtures/providers/fixture.ts';
 import { OPENAI_FIXTURES } from '../fixtures/providers/openai.ts';
 import { OTHER_FIXTURES } from '../fixtures/providers/others.ts';
 import { VENDOR_FIXTURES } from '../fixtures/providers/vendors.ts';
-import { type Call, type Extracted, extractCall } from './kit.ts';
+import { type Call, callOf, type Extracted, extractCall } from './kit.ts';
 
 const FIXTURES = [...OPENAI_FIXTURES, ...OTHER_FIXTURES, ...VENDOR_FIXTURES].map(
   (fixture) => [`${fixture.upstream}: ${fixture.name}`, fixture] as const,
@@ -37,22 +36,6 @@ const CODINGS: readonly (readonly [name: string, encode: (bytes: Buffer) => Buff
   ['zstd', (bytes) => zlib.zstdCompressSync(bytes)],
   ['gzip, br', (bytes) => zlib.brotliCompressSync(zlib.gzipSync(bytes))],
 ];
-
-function callOf(fixture: Fixture): Call {
-  const upstream = UPSTREAMS[fixture.upstream];
-  if (!upstream) throw new Error(`no upstream ${fixture.upstream}`);
-  return {
-    upstream,
-    method: fixture.method ?? 'POST',
-    path: fixture.path,
-    query: fixture.query ?? '',
-    request: fixture.request === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(fixture.request)),
-    status: fixture.status ?? 200,
-    responseType: fixture.responseType ?? '',
-    responseHeaders: fixture.responseHeaders ?? {},
-    response: Buffer.from(fixture.response),
-  };
-}
 
 /** The parts of an extraction that a fixture speaks of, next to what it says of them. */
 function compared(fixture: Fixture, { facts, operation, content }: Extracted): [found: object, wanted: object] {

@@ -1,7 +1,9 @@
 /** Drives one call through the extraction, for the suites of this folder and the fuzz tests. */
 import { HeldBytes } from '../../proxy/estimate/held-bytes.ts';
 import { type CallFacts, createExtraction, findEndpoint } from '../../proxy/extract.ts';
+import { UPSTREAMS } from '../../proxy/providers/index.ts';
 import type { ContentKind, Upstream } from '../../proxy/providers/provider.ts';
+import type { Fixture } from '../fixtures/providers/fixture.ts';
 
 /** Shared by all calls of a test file: what one does not give back, the end of the next shows. */
 const HELD = new HeldBytes();
@@ -84,5 +86,22 @@ export function seededRandom(seed: number): () => number {
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A fixture as the call that it was. */
+export function callOf(fixture: Fixture): Call {
+  const upstream = UPSTREAMS[fixture.upstream];
+  if (!upstream) throw new Error(`no upstream ${fixture.upstream}`);
+  return {
+    upstream,
+    method: fixture.method ?? 'POST',
+    path: fixture.path,
+    query: fixture.query ?? '',
+    request: fixture.request === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(fixture.request)),
+    status: fixture.status ?? 200,
+    responseType: fixture.responseType ?? '',
+    responseHeaders: fixture.responseHeaders ?? {},
+    response: Buffer.from(fixture.response),
   };
 }

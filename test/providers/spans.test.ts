@@ -10,12 +10,11 @@ import { type AttributeType, SPAN_ATTRIBUTES } from '../../ingest/otlp/attribute
 import { createMakeSpan } from '../../ingest/otlp/span.ts';
 import type { SpanCall } from '../../ingest/otlp/span-call.ts';
 import type { CallFacts } from '../../proxy/extract.ts';
-import { UPSTREAMS } from '../../proxy/providers/index.ts';
 import { OPENAI_FIXTURES } from '../fixtures/providers/openai.ts';
 import { OTHER_FIXTURES } from '../fixtures/providers/others.ts';
 import { VENDOR_FIXTURES } from '../fixtures/providers/vendors.ts';
 import { type AnyValue, decodeSpans } from '../kit/otlp-receiver.ts';
-import { extractCall, seededRandom } from './kit.ts';
+import { callOf, extractCall, seededRandom } from './kit.ts';
 import { HAVE_RECORDINGS, readRecordings, replay } from './recordings.ts';
 
 const makeSpan = createMakeSpan({ resource: emptyResource(), scope: { name: 'glassway' }, conventions: '1.41.1', messages: true });
@@ -96,19 +95,8 @@ function isSame(wanted: unknown, found: AnyValue | undefined): boolean {
 test('every fixture', async () => {
   const faults: string[] = [];
   for (const fixture of [...OPENAI_FIXTURES, ...OTHER_FIXTURES, ...VENDOR_FIXTURES]) {
-    const upstream = UPSTREAMS[fixture.upstream];
-    if (!upstream) throw new Error(`no upstream ${fixture.upstream}`);
-    const { facts, operation } = await extractCall({
-      upstream,
-      method: fixture.method ?? 'POST',
-      path: fixture.path,
-      query: fixture.query ?? '',
-      request: fixture.request === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(fixture.request)),
-      status: fixture.status ?? 200,
-      responseType: fixture.responseType ?? '',
-      responseHeaders: fixture.responseHeaders ?? {},
-      response: Buffer.from(fixture.response),
-    });
+    const { upstream } = callOf(fixture);
+    const { facts, operation } = await extractCall(callOf(fixture));
     const { provider, name } = upstream;
     faults.push(
       ...faultsOf(rowOf(facts, { operation, provider, upstream: name, path: fixture.path, status: fixture.status ?? 200 })).map(
