@@ -269,8 +269,9 @@ function applyEnvironment(raw: Record<string, unknown>, env: LoadOptions['env'])
   return faults;
 }
 
-/** Numbers arrive as text; where the schema wants a string, text stays text. */
+/** Numbers, true and false arrive as text; where the schema wants a string, text stays text. */
 function coerce(text: string, path: readonly string[]): unknown {
+  if (schemaAt(Schema, path) === 'boolean' && /^(true|false)$/.test(text.trim())) return text.trim() === 'true';
   return schemaAt(Schema, path) === 'number' && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
@@ -306,9 +307,10 @@ function settingPaths(schema: z.core.$ZodType, path: readonly string[] = []): Ma
   return new Map(Object.entries(inner.shape).flatMap(([key, value]) => [...settingPaths(value, [...path, key])]));
 }
 
-function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): 'number' | 'object' | 'other' {
+function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): 'number' | 'boolean' | 'object' | 'other' {
   const inner = resolveAt(schema, path);
   if (inner instanceof z.ZodNumber) return 'number';
+  if (inner instanceof z.ZodBoolean) return 'boolean';
   return inner instanceof z.ZodObject ? 'object' : 'other';
 }
 

@@ -4,10 +4,9 @@
  * reached the provider is one row, no number is missing, and every board says the same through either node.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
@@ -16,21 +15,14 @@ import { freePorts as ports, TEST_DATABASE } from '../kit/clickhouse.ts';
 import { CLUSTER_WRITER, startTestCluster, TEST_CLUSTER, type TestCluster } from '../kit/cluster.ts';
 import { expandFor, panelQueries } from '../kit/dashboards.ts';
 import { waitFor } from '../kit/glassway.ts';
+import { definePart, endProcess, type Part } from '../kit/part.ts';
 import { Load } from './load.ts';
 import { startFaultProvider } from './provider.ts';
 import { isReady } from './stand.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const AT_ONCE = 64;
 const SETTLE_MS_MAX = 120_000;
 const PROJECT = 'scaled';
-
-/** A part of the stand: a process that can be killed and started again. */
-interface Part {
-  readonly url: string;
-  start(): Promise<void>;
-  kill(signal: NodeJS.Signals): Promise<void>;
-}
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '50000' } } });
 process.exitCode = await run(Number(values.calls));
@@ -53,7 +45,7 @@ async function run(calls: number): Promise<number> {
     await Promise.all([...ingests, ...proxies].map((part) => part.start()));
     if (withNginx) {
       const nginx = startNginx(folder, { [ingestFront]: ingests, [proxyFront]: proxies });
-      stops.push(() => end(nginx, 'SIGKILL'));
+      stops.push(() => endProcess(nginx, 'SIGKILL'));
       await waitFor('nginx', async () => ((await isReady(`http://127.0.0.1:${ingestFront}/readyz`)) ? true : undefined));
     } else say('nginx is not installed: calls go to the proxies in turn, and each proxy to its own ingest.');
     let turn = 0;
@@ -168,7 +160,8 @@ async function ingest(folder: string, cluster: TestCluster, at: number): Promise
     listen: { ingest: port },
     clickhouse: { url: cluster.urls[at], cluster: TEST_CLUSTER, nodes: cluster.urls, ...CLUSTER_WRITER },
   };
-  return part(folder, `ingest-${at + 1}`, 'ingest', config, `http://127.0.0.1:${port}`, `http://127.0.0.1:${port}/readyz`);
+  const url = `http://127.0.0.1:${port}`;
+  return definePart({ folder, name: `ingest-${at + 1}`, command: 'ingest', config, url, readyUrl: `${url}/readyz` });
 }
 
 async function proxy(folder: string, at: number, providerUrl: string, ingestUrl: string): Promise<Part> {
@@ -178,33 +171,8 @@ async function proxy(folder: string, at: number, providerUrl: string, ingestUrl:
     upstreams: { openai: { baseUrl: providerUrl } },
     ingestUrl,
   };
-  return part(folder, `proxy-${at + 1}`, 'proxy', config, `http://127.0.0.1:${port}`, `http://127.0.0.1:${admin}/healthz`);
-}
-
-function part(folder: string, name: string, command: string, config: object, url: string, readyUrl: string): Part {
-  const file = join(folder, `${name}.yaml`);
-  writeFileSync(file, JSON.stringify(config)); // JSON is YAML
-  let child: ChildProcess | undefined;
-  return {
-    url,
-    async start() {
-      const args = [MAIN, command, '--config', file, '--data', join(folder, name)];
-      const running = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-      child = running;
-      await waitFor(name, async () => {
-        if (running.exitCode !== null) throw new Error(`${name} ended with ${running.exitCode}`);
-        return (await isReady(readyUrl)) ? true : undefined;
-      });
-    },
-    kill: (signal) => end(child, signal),
-  };
-}
-
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  await exited;
+  const [url, readyUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${admin}/healthz`];
+  return definePart({ folder, name: `proxy-${at + 1}`, command: 'proxy', config, url, readyUrl });
 }
 
 function hasNginx(): boolean {

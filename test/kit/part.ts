@@ -1,0 +1,61 @@
+/** One command of Glassway as a process of its own, of this tree or of another release's: started, awaited, ended by its id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { waitFor } from './glassway.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
+
+export interface Part {
+  readonly url: string;
+  start(): Promise<void>;
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface PartOptions {
+  readonly folder: string;
+  readonly name: string;
+  readonly command: 'proxy' | 'ingest';
+  readonly config: object;
+  readonly url: string;
+  readonly readyUrl: string;
+  /** Another release's command line; missing: this one's. */
+  readonly main?: string;
+}
+
+export function definePart({ folder, name, command, config, url, readyUrl, main = MAIN }: PartOptions): Part {
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, JSON.stringify(config)); // JSON is YAML
+  let child: ChildProcess | undefined;
+  return {
+    url,
+    async start() {
+      const args = [main, command, '--config', file, '--data', join(folder, name)];
+      const running = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+      child = running;
+      await waitFor(name, async () => {
+        if (running.exitCode !== null) throw new Error(`${name} ended with ${running.exitCode}`);
+        return (await answersOk(readyUrl)) ? true : undefined;
+      });
+    },
+    kill: (signal) => endProcess(child, signal),
+  };
+}
+
+export async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}

