@@ -71,6 +71,9 @@ export interface BatchAnswer {
   readonly rejected: readonly { readonly line: number; readonly reason: string }[];
 }
 
+/** How the reason begins when it is the record's version that ingest does not know. */
+export const VERSION_FAULT = 'v: ';
+
 const UINT64_SAFE_MAX = Number.MAX_SAFE_INTEGER;
 const STRING_CHARS_MAX = 64 * 1024;
 const ENUMS: Partial<Record<string, readonly string[]>> = {
@@ -97,7 +100,7 @@ export function parseRecord(value: unknown): { record: CallRecord } | { reason: 
   if (!isObject(value)) return { reason: `a record is a JSON object, got ${show(value)}` };
   const version = value['v'];
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > RECORD_VERSION)
-    return { reason: `v: ${show(version)}, want an integer from 1 to ${RECORD_VERSION}` };
+    return { reason: `${VERSION_FAULT}${show(version)}, want an integer from 1 to ${RECORD_VERSION}` };
   const fields: Record<string, unknown> = version === RECORD_VERSION ? value : { ...laterDefaults(version), ...value };
   for (const [name, check] of PROXY_CHECKS) {
     const fault = check(fields[name]);

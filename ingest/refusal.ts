@@ -21,6 +21,11 @@ export const REFUSALS = {
   unsupported_encoding: { status: 415, message: 'The Content-Encoding is not supported.' },
   overloaded: { status: 503, retryAfterSeconds: 1, message: 'Too many batches are in work.' },
   not_ready: { status: 503, retryAfterSeconds: 2, message: 'The database is not ready yet.' },
+  record_too_new: {
+    status: 503,
+    retryAfterSeconds: 10,
+    message: 'The records are of a later release: upgrade ingest before proxies. They wait until then.',
+  },
   stopping: { status: 503, retryAfterSeconds: 2, message: 'Ingest is shutting down.' },
   insert_failed: { status: 503, retryAfterSeconds: 2, message: 'ClickHouse did not take the batch.' },
   schema_mismatch: { status: 503, retryAfterSeconds: 30, message: 'ClickHouse refuses valid records: its tables do not fit this version.' },

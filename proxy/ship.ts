@@ -8,7 +8,7 @@ import { constants, gzip } from 'node:zlib';
 import { Agent, request } from 'undici';
 import type { ClientTls } from '../contract/client-tls.ts';
 import type { Log } from '../contract/log.ts';
-import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../contract/record.ts';
+import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH, VERSION_FAULT } from '../contract/record.ts';
 import { faultText } from './fault-text.ts';
 import type { Batch, BatchSource, DeadLetter } from './journal/batch.ts';
 import type { ProxyMetrics } from './metrics.ts';
@@ -24,6 +24,8 @@ const BACKOFF_MAX_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
+/** Asked again while an upgrade is under way. */
+const OLD_INGEST_WAIT_MS = 2_000;
 
 export interface Shipper {
   /**
@@ -237,8 +239,12 @@ class BatchShipper implements Shipper {
 function readAttempt(id: string, status: number, text: string, wait_ms: number): Attempt {
   const answer = parsedObject(text);
   if (status === 200 && answer['batch_id'] === id) {
-    const rejected = Array.isArray(answer['rejected']) ? answer['rejected'] : [];
-    return { kind: 'done', rejected: rejected.flatMap((entry: unknown) => (isRejection(entry) ? [entry] : [])) };
+    const listed: unknown[] = Array.isArray(answer['rejected']) ? answer['rejected'] : [];
+    const rejected = listed.filter(isRejection);
+    // An ingest of an earlier release knows none of these records, and the next one will.
+    if (answer['accepted'] === 0 && rejected.length > 0 && rejected.every(({ reason }) => reason.startsWith(VERSION_FAULT)))
+      return { kind: 'later', reason: `ingest is of an earlier release; upgrade it: ${rejected[0]?.reason}`, wait_ms: OLD_INGEST_WAIT_MS };
+    return { kind: 'done', rejected };
   }
   const reason = `${status} ${text.slice(0, 300)}`;
   const error = answer['error'];
