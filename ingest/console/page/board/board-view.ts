@@ -68,7 +68,9 @@ function LoadedBoard({ name, board, state, change }: ViewProps & { readonly name
 
 /** As one reads: on a phone, and for a keyboard, order is all that is left of the grid. */
 function inOrder(panels: readonly Panel[]): readonly Panel[] {
-  return [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x);
+  const sorted = [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x);
+  // A heading over one panel of the same name says it twice.
+  return sorted.filter((panel, at) => panel.type !== 'row' || panel.title !== sorted[at + 1]?.title);
 }
 
 /** Boards are made of lines of panels (dashboards/board.ts): a line of short tables need not be as high as the JSON allows. */

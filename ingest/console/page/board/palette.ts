@@ -41,21 +41,20 @@ export function readPalette(): Palette {
   };
 }
 
-const CATEGORY_COUNT = 10;
+const CATEGORY_COUNT = 12;
 const REST = new Set(['(others)', '(not known)', '']);
 
-/** Who has which of the category colours, as long as the page lives: a project looks alike on every chart. */
-const owners = new Map<string, number>();
-const taken = new Set<number>();
+/** Who has which of the category colours, by what they are, as long as the page lives: a project looks alike on every chart. */
+const owners = new Map<string, Map<string, number>>();
 
 /** The variable of a named line's colour. Outcomes have colours of their own; what is left over has none. */
-export function colourOfName(name: string): string {
-  const outcome = OUTCOME_LABELS[name];
+export function colourOfName(dimension: string, name: string): string {
+  const outcome = dimension === 'outcome' ? OUTCOME_LABELS[name] : undefined;
   if (outcome !== undefined) return `--tone-${outcome.tone}`;
   if (REST.has(name)) return '--tone-quiet';
-  const slot = owners.get(name) ?? freeSlot(hash(name) % CATEGORY_COUNT);
-  owners.set(name, slot);
-  taken.add(slot);
+  const slots = owners.get(dimension) ?? new Map<string, number>();
+  const slot = slots.get(name) ?? freeSlot(new Set(slots.values()), hash(name) % CATEGORY_COUNT);
+  owners.set(dimension, slots.set(name, slot));
   return `--category-${slot + 1}`;
 }
 
@@ -64,7 +63,7 @@ export function colourOfPlace(place: number): string {
   return `--category-${(place % CATEGORY_COUNT) + 1}`;
 }
 
-function freeSlot(wanted: number): number {
+function freeSlot(taken: ReadonlySet<number>, wanted: number): number {
   for (let step = 0; step < CATEGORY_COUNT; step += 1) {
     const slot = (wanted + step) % CATEGORY_COUNT;
     if (!taken.has(slot)) return slot;

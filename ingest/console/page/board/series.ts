@@ -35,7 +35,7 @@ export function toLines(panel: Panel, answer: PanelAnswer): Lines {
   const position = new Map(times.map((time, at) => [time, at]));
   const lines = new Map<string, Line & { readonly values: (number | null)[] }>();
   const lineOf = (key: string, name: string, column: string) => {
-    const colour = nameColumn ? colourOfName(name) : colourOfPlace(lines.size);
+    const colour = nameColumn ? colourOfName(nameColumn.name, name) : colourOfPlace(lines.size);
     const known = lines.get(key) ?? { name, column, colour, values: times.map(() => null) };
     lines.set(key, known);
     return known;

@@ -73,6 +73,7 @@ function Legend({ lines, calcs, field, hidden, toggle }: LegendProps): VNode {
 }
 
 const DESCRIBED_LINES_MAX = 4;
+const LONE_POINT_PX = 4;
 
 function describe(panel: Panel, lines: readonly Line[], calcs: readonly Calc[], field: Field): string {
   const calc = calcs[0] ?? 'mean';
@@ -142,14 +143,15 @@ function barOf(line: Line, color: string): object {
 function lineOf(line: Line, color: string): object {
   const { values } = line;
   // A value between two silent buckets would otherwise not be seen at all.
-  const lone = values.some((value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
+  const isLone = (at: number) => (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
   return {
     type: 'line',
     name: line.name,
     data: values,
-    showSymbol: lone,
+    showSymbol: true,
+    showAllSymbol: true,
     symbol: 'circle',
-    symbolSize: 4,
+    symbolSize: (_: unknown, { dataIndex }: { dataIndex: number }) => (isLone(dataIndex) ? LONE_POINT_PX : 0),
     connectNulls: false,
     lineStyle: { width: 1.75, color },
     itemStyle: { color },
