@@ -11,6 +11,7 @@ import { type ReadColumns, ReadError } from './read.ts';
 const POINTS = 200;
 const POINTS_MIN = 10;
 const POINTS_MAX = 2000;
+const PERIODS_BACK_MAX = 1;
 const FIRST_TARGET = 'A';
 
 export type Answer = (params: Params, signal: AbortSignal, request: Request) => Promise<object>;
@@ -57,11 +58,17 @@ function ask(
   params: Params,
   minInterval: string | undefined,
 ): ReturnType<typeof statement> & { range: TimeRange } {
-  const range = params.timeRange(Date.now());
+  const range = earlier(params.timeRange(Date.now()), params.integer('periods_back', 0, PERIODS_BACK_MAX, 0));
   const variables = readChoices(board, params);
   const points = params.integer('points', POINTS_MIN, POINTS_MAX, POINTS);
   params.done();
   return { ...statement(rawSql, { range, variables, points, minInterval }), range };
+}
+
+/** The range of the same length that ended where so many others begin: what to compare with. */
+function earlier({ fromMs, toMs }: TimeRange, periods: number): TimeRange {
+  const shiftMs = (toMs - fromMs) * periods;
+  return { fromMs: fromMs - shiftMs, toMs: toMs - shiftMs };
 }
 
 function missing(message: string): never {

@@ -99,7 +99,7 @@ describe.each(Object.entries(VIEWS))('board %s', (view, title) => {
     await settled(page);
     for (const panel of boardOf(view)?.panels ?? []) {
       if (panel.type === 'row') {
-        await page.getByRole('heading', { level: 2, name: panel.title }).waitFor();
+        await page.getByRole('heading', { name: panel.title, exact: true }).waitFor();
         continue;
       }
       const card = page.locator(`[data-panel="${panel.id}"]`);
@@ -134,6 +134,8 @@ test('figures are those of the calls themselves, of the chosen projects only', a
   await figureOf(page, 'Spend').waitFor();
   expect(await figureOf(page, 'Calls').textContent()).toBe(formatCount(await sum('count()', chosen)));
   expect(await figureOf(page, 'Spend').textContent()).toBe(formatCost(await sum('sum(cost_usd)', chosen)));
+  await page.getByRole('button', { name: '24h' }).click();
+  await page.getByRole('article', { name: 'Calls', exact: true }).getByText('against the period before').waitFor();
 });
 
 test('variables are chosen with the keyboard, stand in the address, and go along to other boards', async () => {

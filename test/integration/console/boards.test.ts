@@ -124,6 +124,16 @@ test('counts what the chosen values choose, whatever is in them', async () => {
   for (const user of HOSTILE) expect(await column(panel('calls', 2, `&var-user=${encodeURIComponent(user)}`), 'user')).toEqual([user]);
 });
 
+test('gives the period before on request, of the same length', async () => {
+  const middle = new Date((FROM.getTime() + TO.getTime()) / 2);
+  const second = `/api/boards/overview/panels/1?from=${middle.toISOString()}&to=${TO.toISOString()}`;
+  const calls = (rows: typeof ROWS) =>
+    rows.filter(({ started_at }) => Date.parse(`${started_at.replace(' ', 'T')}Z`) < middle.getTime()).length;
+  const all = [...ROWS, ...HOSTILE_ROWS];
+  expect(await column(second, 'calls')).toEqual([all.length - calls(all)]);
+  expect(await column(`${second}&periods_back=1`, 'calls')).toEqual([calls(all)]);
+});
+
 test('lists the values that a variable can have, of those chosen before it', async () => {
   const { values } = await get<VariableAnswer>(`/api/boards/overview/variables/model?${PERIOD}&var-project=search`);
   const models = ROWS.filter(({ project }) => project === 'search').map((row) => row.response_model || row.request_model);

@@ -2,18 +2,33 @@
 
 import type { Panel, PanelAnswer } from '../../board-types.ts';
 import { html, type VNode } from '../../vendor/preact.js';
+import { formatChange } from '../format.ts';
 import { fieldOf, gradeOf } from './fields.ts';
 import type { DrawProps } from './time-series.ts';
-import type { Value } from './units.ts';
+import type { Format, Value } from './units.ts';
 
-export function Stat({ panel, answer }: Pick<DrawProps, 'panel' | 'answer'>): VNode {
+interface StatProps extends Pick<DrawProps, 'panel' | 'answer'> {
+  /** The same figure of the period of equal length just before. */
+  readonly before: PanelAnswer | undefined;
+}
+
+export function Stat({ panel, answer, before }: StatProps): VNode {
   const { name, value } = lastValue(panel, answer);
   const field = fieldOf(panel, name);
   const grade = panel.options?.colorMode === 'value' && typeof value === 'number' ? gradeOf(field.thresholds, value) : undefined;
   if (value === null)
     return html`<p class="figure none" data-figure=${panel.title}>${panel.fieldConfig?.defaults.noValue ?? field.format(null)}</p>`;
   return html`<p class="figure" data-figure=${panel.title} style=${grade === undefined ? {} : { color: `var(${grade.colour})` }}>
-    ${field.format(value)}${grade !== undefined && grade.word !== '' && html`<span class="visually-hidden">, ${grade.word}</span>`}</p>`;
+    ${field.format(value)}${grade !== undefined && grade.word !== '' && html`<span class="visually-hidden">, ${grade.word}</span>`}</p>
+    <${Change} now=${value} before=${before && lastValue(panel, before).value} format=${field.format} />`;
+}
+
+/** Neither good nor bad: more calls are more money, too. Nothing while the two are alike or one is not known. */
+function Change({ now, before, format }: { now: Value; before: Value | undefined; format: Format }): VNode | null {
+  const change = typeof now === 'number' && typeof before === 'number' ? formatChange(now, before) : undefined;
+  if (!change || change.direction === 0) return null;
+  return html`<p class="change" title=${`${format(before ?? null)} in the period before`}><span aria-hidden="true">${change.direction > 0 ? '↑' : '↓'} </span>
+    <span class="visually-hidden">${change.direction > 0 ? 'up' : 'down'} </span>${change.text}<span class="visually-hidden"> against the period before</span></p>`;
 }
 
 /** Grafana's reduce options: the last value that is known of the column whose name fits `fields`. */

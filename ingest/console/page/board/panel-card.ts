@@ -40,15 +40,20 @@ interface PanelCardProps {
 const CHARTS = new Set(['timeseries', 'heatmap', 'bargauge']);
 /** Buckets of time for each column of the grid, so that bars are wide enough to point at. */
 const POINTS_PER_COLUMN: Readonly<Record<string, number>> = { bars: 6, lines: 6, heatmap: 5 };
+const COMPARED_EVERY_REFRESHES = 6;
 const SIGHT_MARGIN = '160px';
 
 export function PanelCard({ name, board, panel, state, change, defaults, ready, report }: PanelCardProps): VNode {
   const [place, inSight] = useInSight();
   const asked = (panel.targets ?? []).some(({ rawSql }) => rawSql !== undefined);
   const query = boardQuery(state, board, defaults, { points: String(pointsOf(panel)) });
-  const loaded = useLoaded<PanelAnswer>(
-    asked && ready ? `api/boards/${name}/panels/${panel.id}?${query}` : null,
-    refreshSeconds(state),
+  const path = asked && ready ? `api/boards/${name}/panels/${panel.id}?${query}` : null;
+  const loaded = useLoaded<PanelAnswer>(path, refreshSeconds(state), inSight);
+  // What was before changes little from one refresh to the next, and nobody waits for it.
+  const compared = panel.type === 'stat' && path !== null && loaded.data !== undefined;
+  const before = useLoaded<PanelAnswer>(
+    compared ? `${path}&periods_back=1` : null,
+    refreshSeconds(state) * COMPARED_EVERY_REFRESHES,
     inSight,
   );
   const empty = loaded.data !== undefined && isEmpty(panel, loaded.data);
@@ -74,7 +79,7 @@ export function PanelCard({ name, board, panel, state, change, defaults, ready, 
         </span>
       </header>
       <div class=${loaded.stale && loaded.data ? 'panel-body stale' : 'panel-body'}>
-        ${panel.type === 'text' ? html`<${TextPanel} panel=${panel} />` : asked ? body({ panel, loaded, empty, asTable, state, change }) : html`<${NeedsPrometheus} panel=${panel} />`}
+        ${panel.type === 'text' ? html`<${TextPanel} panel=${panel} />` : asked ? body({ panel, loaded, before: before.stale ? undefined : before.data, empty, asTable, state, change }) : html`<${NeedsPrometheus} panel=${panel} />`}
       </div>
     </article>`;
 }
@@ -82,13 +87,14 @@ export function PanelCard({ name, board, panel, state, change, defaults, ready, 
 interface BodyProps {
   readonly panel: Panel;
   readonly loaded: Loaded<PanelAnswer>;
+  readonly before: PanelAnswer | undefined;
   readonly empty: boolean;
   readonly asTable: boolean;
   readonly state: PageState;
   readonly change: Change;
 }
 
-function body({ panel, loaded, empty, asTable, state, change }: BodyProps): VNode {
+function body({ panel, loaded, before, empty, asTable, state, change }: BodyProps): VNode {
   const answer = loaded.data;
   // What keeps every panel from its figures is said once, above the board.
   if (loaded.error && !isOutage(loaded.error)) return html`<p class="panel-note fault" role="alert">${loaded.error.message}</p>`;
@@ -96,7 +102,7 @@ function body({ panel, loaded, empty, asTable, state, change }: BodyProps): VNod
     return loaded.error
       ? html`<p class="panel-note muted">No figures yet</p>`
       : html`<div class="panel-wait" role="status"><span class="visually-hidden">Loading…</span><span class="bone"></span></div>`;
-  if (panel.type === 'stat') return html`<${Stat} panel=${panel} answer=${answer} />`;
+  if (panel.type === 'stat') return html`<${Stat} panel=${panel} answer=${answer} before=${before} />`;
   if (empty) return html`<p class="panel-note muted">${emptyNote(panel, state)}</p>`;
   if (asTable || panel.type === 'table') return html`<${DataTable} panel=${panel} answer=${answer} state=${state} change=${change} />`;
   const zoom = (fromMs: number, toMs: number): void => change({ range: '', from: isoSecond(fromMs), to: isoSecond(toMs) });
