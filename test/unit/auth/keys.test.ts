@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createKeyIn, listKeysIn, revokeKeyIn } from '../../../cli/keys.ts';
 import { openKeyRing, readKeys } from '../../../contract/key-ring.ts';
 import { checkKey, createKey, keyTable, looksLikeKey } from '../../../contract/keys.ts';
+import { cleanMessage } from '../../../proxy/clean-message.ts';
+import { findSecrets } from '../../../proxy/redact/secrets.ts';
 import { waitFor } from '../../kit/proxy.ts';
 
 const NOW = new Date('2026-05-01T00:00:00Z');
@@ -36,6 +38,16 @@ test.each([
   const { key, entry } = createKey({ use: 'calls', project: 'shop', name: '' }, NOW);
   expect(checkKey(keyTable([entry]), spoil(key), 'calls', NOW.getTime())).toEqual({ fault: 'unknown' });
 });
+
+test.each(['calls', 'console', 'metrics'] as const)(
+  'a key for %s that turns up in a prompt or an error message is taken for a secret',
+  (use) => {
+    const { key } = createKey({ use, name: '', project: use === 'calls' ? 'shop' : undefined }, NOW);
+    const text = `send it as ${key}, please`;
+    expect(findSecrets(text).map(({ start, end }) => text.slice(start, end))).toContain(key);
+    expect(cleanMessage(text)).not.toContain(key.slice(17));
+  },
+);
 
 test('two keys never share an id’s secret: the one does not open the other’s entry', () => {
   const [a, b] = [createKey({ use: 'calls', project: 'a', name: '' }, NOW), createKey({ use: 'calls', project: 'b', name: '' }, NOW)];
