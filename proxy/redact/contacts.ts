@@ -18,6 +18,8 @@ export function findEmails(text: string): Span[] {
   for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
     let start = at;
     while (start > 0 && at - start < LOCAL_CHARS_MAX && LOCAL_PART.test(text[start - 1] as string)) start -= 1;
+    // A quote before it is no part of it.
+    while (start < at && /[.'-]/.test(text[start] as string)) start += 1;
     let end = at + 1;
     while (end < text.length && end - at < DOMAIN_CHARS_MAX && DOMAIN_CHARACTER.test(text[end] as string)) end += 1;
     const domain = DOMAIN.exec(text.slice(at + 1, end))?.[0];
