@@ -430,7 +430,8 @@ function credentialsOf(mode: Mode): Call[] {
 }
 
 async function send(mode: Mode, { path, headers, body, answer }: Call): Promise<void> {
-  const id = `canary-${(sent += 1)}`;
+  sent += 1;
+  const id = `canary-${sent}`;
   answers.set(id, answer);
   // Its proxy may be dying: the call is made again until one takes it, as a load balancer would.
   for (let attempt = 0; attempt < 200; attempt += 1) {
