@@ -11,7 +11,32 @@ const BUDGET = lines([
   ')',
 ]);
 
-/** Providers tell their limits in headers that are not stored; what went through just before a 429 tells as much. */
+/**
+ * What the providers' own headers said last, of the last hour of the range: limits are per key, and a unit of their own
+ * (requests, tokens, …) each. Names with `remaining_` stand beside those with `limit_` (proxy/rate-limits.ts).
+ */
+const LIMITS_TOLD = lines([
+  'SELECT key, provider, model, unit, room / limit AS left_share, room, limit, last_seen',
+  'FROM (',
+  '  SELECT key, provider, model, unit, argMax(remaining, at) AS room, argMax(allowed, at) AS limit, max(at) AS last_seen',
+  '  FROM (',
+  `    SELECT c.key_fingerprint AS key, toString(c.provider) AS provider, toString(${MODEL}) AS model, c.started_at AS at,`,
+  "      arrayJoin(arrayFilter(k -> startsWith(k, 'remaining'), mapKeys(c.rate_limits))) AS name,",
+  "      replaceRegexpOne(name, '^remaining_?', '') AS unit,",
+  "      c.rate_limits[name] AS remaining, c.rate_limits[replaceOne(name, 'remaining', 'limit')] AS allowed",
+  callsWhere(
+    'c.started_at >= $__toTime_ms - toIntervalHour(1)',
+    "toStartOfHour(c.started_at) >= toStartOfHour($__toTime, 'UTC') - toIntervalHour(1)",
+    'length(c.rate_limits) > 0',
+  ),
+  '  )',
+  '  WHERE allowed > 0',
+  '  GROUP BY key, provider, model, unit',
+  ')',
+  'ORDER BY left_share LIMIT 100',
+]);
+
+/** Not every provider tells its limits; what went through just before a 429 says as much. */
 const HEADROOM = lines([
   'SELECT provider, model, maxIf(calls, limited = 0) AS busiest_calls, maxIf(tokens, limited = 0) AS busiest_tokens,',
   '  sumIf(calls, minute >= toStartOfMinute($__toTime) - toIntervalMinute(6) AND minute < toStartOfMinute($__toTime) - toIntervalMinute(1)) / 5 AS now_calls,',
@@ -152,9 +177,17 @@ export const errors = board({
           sql: askTop('model', 'broken_streams', { addRest: true, where: ["c.outcome IN ('stream_error', 'stream_truncated')"] }),
         }),
         tablePanel({
+          title: 'Limits as the providers tell them',
+          question:
+            'How much is left of each key’s limits? What the rate-limit headers of the latest answer said, within the last hour of the range.',
+          width: 24,
+          columns: ['key', 'provider', 'model', 'unit', 'left_share', 'room', 'limit', 'last_seen'],
+          sql: LIMITS_TOLD,
+        }),
+        tablePanel({
           title: 'Room under the rate limits',
           question:
-            'How close are we to the limits? The busiest minute that passed without a 429, beside the average of the last five full minutes. The limits themselves are the provider’s to tell.',
+            'How close are we to the limits, also of providers that do not tell them? The busiest minute that passed without a 429, beside the average of the last five full minutes.',
           width: 14,
           columns: ['provider', 'model', 'busiest_calls', 'busiest_tokens', 'now_calls', 'limited_minutes', 'limited_calls'],
           sortBy: 'limited_calls',

@@ -524,7 +524,7 @@ async function pages(): Promise<{ place: string; bytes: Buffer }[]> {
     ({ id }) => `${glassway.consoleUrl}/api/calls/${encodeURIComponent(String(id))}`,
   );
   const urls = [
-    ...['status', 'unpriced', 'calls?limit=500', 'histogram', 'values?of=error_type', 'sessions', 'loss', 'facets', 'boards'].map(
+    ...['status', 'unpriced', 'calls?limit=500', 'histogram', 'values?of=error_type', 'sessions', 'loss', 'boards'].map(
       (path) => `${glassway.consoleUrl}/api/${path}`,
     ),
     `${glassway.consoleUrl}/metrics`,

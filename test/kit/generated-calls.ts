@@ -130,6 +130,7 @@ const COLUMNS = {
   span_id: "lower(leftPad(hex(cityHash64(n, 28)), 16, '0'))",
   tags: `map('env', if(${random(29)} < 0.85, 'production', 'staging'), 'feature', ['answer', 'rerank', 'summary'][1 + cityHash64(n, 30) % 3])`,
   key_fingerprint: "lower(leftPad(hex(p * 2654435), 8, '0'))",
+  rate_limits: "if(code = 200, map('limit_requests', 10000., 'remaining_requests', 10000. - n % 4000, 'reset_requests_s', 6.), map())",
   sdk: "['openai-python', 'openai-node', 'anthropic-python'][1 + cityHash64(n, 31) % 3]",
   proxy_id: "['proxy-a', 'proxy-b'][1 + n % 2]",
   seq: 'intDiv(n, 2) + 1',

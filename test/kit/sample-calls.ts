@@ -268,6 +268,7 @@ function oneCall(timeMs: number, seq: number, seed: number, random: () => number
     response_model: failing && failing.status >= 400 ? '' : model.used,
     stream,
     status: failing?.status ?? 200,
+    rate_limits: failing ? {} : { limit_requests: 10_000, remaining_requests: 10_000 - (seq % 4_000), reset_requests_s: 6 },
     outcome: failing?.outcome ?? 'ok',
     error_type: failing?.type ?? '',
     error_message: failing?.message ?? '',
