@@ -2,9 +2,10 @@
  * `glassway keys`: makes, lists and revokes keys by writing the keys file, which running proxies and ingests read anew
  * by themselves. A key is printed once, at its making; afterwards nobody can say what it was.
  */
-import { readKeys, writeKeys } from '../contract/key-ring.ts';
+import { readKeys } from '../contract/key-ring.ts';
 import { createKey, KEY_USES, type KeyEntry, type KeyUse } from '../contract/keys.ts';
 import { StartError } from '../contract/listen.ts';
+import { changeKeys } from './change-keys.ts';
 import { textTable } from './text-table.ts';
 
 export interface CreateKeyArguments {
@@ -24,7 +25,7 @@ export function createKeyIn(path: string, wanted: CreateKeyArguments, now: Date)
   const project = projectOf(use, wanted.project);
   const expires_at = wanted.expires === undefined ? undefined : expiry(wanted.expires, now);
   const { key, entry } = createKey({ use, project, name: wanted.name ?? '', expires_at }, now);
-  writeKeys(path, [...readKeys(path), entry]);
+  changeKeys(path, (keys) => [...keys, entry]);
   return [
     `${key}`,
     '',
@@ -58,14 +59,10 @@ export function listKeysIn(path: string, now: Date): string {
 /** Takes an id, or the key itself from whoever found it somewhere. */
 export function revokeKeyIn(path: string, idOrKey: string, now: Date): string {
   const id = /^gw[kcm]_([0-9a-f]{12})_/.exec(idOrKey)?.[1] ?? idOrKey;
-  const keys = readKeys(path);
-  const found = keys.find((key) => key.id === id);
+  const found = readKeys(path).find((key) => key.id === id);
   if (found === undefined) throw new StartError(`No key has the id ${id}; \`glassway keys list\` shows those in ${path}.`);
   if (found.revoked_at !== undefined) return `${id} was revoked at ${found.revoked_at}.\n`;
-  writeKeys(
-    path,
-    keys.map((key) => (key.id === id ? { ...key, revoked_at: now.toISOString() } : key)),
-  );
+  changeKeys(path, (keys) => keys.map((key) => (key.id === id ? { revoked_at: now.toISOString(), ...key } : key)));
   return `${id} (${found.use}${found.project === undefined ? '' : `, project ${found.project}`}) opens nothing any more: within a second where ${path} is read.\n`;
 }
 

@@ -10,7 +10,7 @@ import { enableCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Settings } from '../contract/config.ts';
-import { StartError } from '../contract/listen.ts';
+import { reachableHost, StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { runService } from './child.ts';
 import type { DoctorArguments } from './doctor/command.ts';
@@ -127,10 +127,13 @@ command('demo', 'send synthetic traffic through a running Glassway to a built-in
     const settings = await settingsOf(options);
     const { parseDemoOptions, runDemo } = await import('./demo/command.ts');
     const { rate, minutes, seed } = parseDemoOptions(options);
-    const { host, proxy, ingest, mockProvider } = settings.listen;
+    const { keysFile } = await import('../contract/auth-settings.ts');
+    const { proxy, ingest, mockProvider } = settings.listen;
+    const host = reachableHost(settings.listen.host);
     process.exitCode = await runDemo({
       proxyUrl: `http://${host}:${proxy}`,
       consoleUrl: `http://${host}:${ingest}`,
+      keysFile: keysFile(settings, resolve(options.data)),
       mockHost: '127.0.0.1',
       mockPort: mockProvider,
       rate,

@@ -9,7 +9,8 @@ import { checkKey, type KeyEntry, KeysFile, type KeyTable, type KeyUse, type Key
 import { StartError } from './listen.ts';
 import type { Log } from './log.ts';
 
-const LOOK_MS = 500;
+/** How often each process looks whether the file has changed. */
+export const KEYS_LOOK_MS = 500;
 
 export interface KeyRing {
   check(text: string, use: KeyUse): KeyVerdict;
@@ -36,7 +37,7 @@ export function openKeyRing(path: string, log: Log): KeyRing {
     } catch (error) {
       log('error', `${error instanceof Error ? error.message : String(error)} The keys read before stay in use.`);
     }
-  }, LOOK_MS);
+  }, KEYS_LOOK_MS);
   timer.unref();
   const live = (entry: KeyEntry | undefined, use: KeyUse): boolean =>
     entry !== undefined && entry.use === use && entry.revoked_at === undefined && !isPast(entry.expires_at);

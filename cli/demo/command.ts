@@ -5,6 +5,8 @@
  */
 import { request } from 'undici';
 import { StartError } from '../../contract/listen.ts';
+import { KEY_HEADER } from '../../proxy/admit.ts';
+import { type DemoKeys, makeDemoKeys, waitForKeys } from './demo-keys.ts';
 import { progressLine, summaryText } from './display.ts';
 import { field, text } from './json.ts';
 import { type MockProvider, startMockProvider } from './mock-provider.ts';
@@ -19,6 +21,8 @@ export interface DemoOptions {
   /** Where the built-in upstreams `demo-openai`, `demo-anthropic` and `demo-gemini` point to. */
   readonly mockHost: string;
   readonly mockPort: number;
+  /** Where the proxy reads its keys, should it ask for them. */
+  readonly keysFile: string;
   readonly rate: number;
   readonly minutes: number;
   readonly seed: number;
@@ -36,60 +40,71 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const say = (line: string): void => {
     out.write(`${line}\n`);
   };
+  let mock: MockProvider | undefined;
+  let keys: DemoKeys | undefined;
   try {
     parseDemoOptions(options);
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    say(error.message);
-    return 1;
-  }
-  const unreachable = await proxyProblem(options.proxyUrl);
-  if (unreachable !== undefined) {
-    say(unreachable);
-    return 1;
-  }
-  const mock = await startMock(options);
-  if (typeof mock === 'string') {
-    say(mock);
-    return 1;
-  }
-  try {
+    const asksForKeys = (await refusal(options.proxyUrl)) === 'key_missing';
+    mock = await startMock(options);
+    if (asksForKeys) keys = await openKeys(options, say);
     say(`A mock provider answers at ${mock.url}; calls go through ${options.proxyUrl}. Ctrl-C ends the demo.`);
     say(`Watch them arrive: ${options.consoleUrl}`);
     const progress = progressWriter(out);
-    const summary = await runTraffic({ ...options, onProgress: progress.show });
+    const summary = await runTraffic({ ...options, keys: keys?.keys, onProgress: progress.show });
     progress.end();
     say(summaryText(summary, mock.sent()));
     say(`See the calls: ${options.consoleUrl}`);
     return summary.ok > 0 || options.signal.aborted ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    say(error.message);
+    return 1;
   } finally {
-    await mock.close();
+    await mock?.close();
+    keys?.remove();
   }
 }
 
-/** Any HTTP answer will do: an empty path names no upstream. */
-async function proxyProblem(proxyUrl: string): Promise<string | undefined> {
+async function openKeys({ proxyUrl, keysFile, minutes }: DemoOptions, say: (line: string) => void): Promise<DemoKeys> {
+  const keys = makeDemoKeys(keysFile, minutes, new Date());
+  try {
+    await waitForKeys(keys, keysFile, (key) => refusal(proxyUrl, key));
+  } catch (error) {
+    keys.remove();
+    throw error;
+  }
+  say(`The proxy asks for keys: ${keys.keys.size} are in ${keysFile} until the demo ends.`);
+  return keys;
+}
+
+/**
+ * The code with which the proxy itself refuses; any HTTP answer will do, since an empty path names no upstream.
+ * @throws StartError when nothing answers
+ */
+async function refusal(proxyUrl: string, key?: string): Promise<string | undefined> {
   try {
     const answer = await request(new URL('/', proxyUrl), {
+      headers: key === undefined ? {} : { [KEY_HEADER]: key },
       headersTimeout: PROXY_CHECK_TIMEOUT_MS,
       bodyTimeout: PROXY_CHECK_TIMEOUT_MS,
       signal: AbortSignal.timeout(PROXY_CHECK_TIMEOUT_MS),
     });
     await answer.body.dump();
-    return undefined;
+    return text(answer.headers['x-glassway-error']);
   } catch (error) {
-    return `No proxy answers at ${proxyUrl} (${codeOf(error)}). Start Glassway in another terminal first: npm start`;
+    throw new StartError(`No proxy answers at ${proxyUrl} (${codeOf(error)}). Start Glassway in another terminal first: npm start`);
   }
 }
 
-async function startMock(options: DemoOptions): Promise<MockProvider | string> {
+/** @throws StartError */
+async function startMock(options: DemoOptions): Promise<MockProvider> {
   try {
     return await startMockProvider({ host: options.mockHost, port: options.mockPort, seed: options.seed, errors: true });
   } catch (error) {
     const where = `${options.mockHost}:${options.mockPort}`;
     if (codeOf(error) === 'EADDRINUSE')
-      return `Port ${options.mockPort} is in use (${where}); the mock provider needs it. Is another demo running?`;
-    return `The mock provider cannot listen on ${where} (${codeOf(error)}).`;
+      throw new StartError(`Port ${options.mockPort} is in use (${where}); the mock provider needs it. Is another demo running?`);
+    throw new StartError(`The mock provider cannot listen on ${where} (${codeOf(error)}).`);
   }
 }
 

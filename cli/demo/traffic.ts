@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
+import { KEY_HEADER } from '../../proxy/admit.ts';
 import { field, text } from './json.ts';
 import { type PlannedCall, planCalls } from './plan.ts';
 
@@ -24,6 +25,8 @@ export interface TrafficOptions {
   readonly rate: number;
   readonly minutes: number;
   readonly seed: number;
+  /** What to show to the proxy, by project. */
+  readonly keys?: ReadonlyMap<string, string> | undefined;
   readonly inFlightMax?: number;
   /** Stops the traffic: nothing new is sent, what is in flight gets a moment to end. */
   readonly signal?: AbortSignal;
@@ -74,7 +77,9 @@ export async function runTraffic(options: TrafficOptions): Promise<TrafficSummar
   const ticker = setInterval(() => options.onProgress?.(book.progress(inFlight.size)), PROGRESS_EVERY_MS);
   const launch = (call: PlannedCall): void => {
     book.sent(call);
-    const running = sendCall(pool, prefix, call, ending.signal, book.problem).then((result) => {
+    const key = options.keys?.get(call.project);
+    const headers = key === undefined ? call.headers : { ...call.headers, [KEY_HEADER]: key };
+    const running = sendCall(pool, prefix, { ...call, headers }, ending.signal, book.problem).then((result) => {
       inFlight.delete(running);
       book.ended(call, result);
       gate.open();

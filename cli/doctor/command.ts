@@ -5,6 +5,7 @@
  */
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Settings } from '../../contract/config.ts';
+import { reachableHost } from '../../contract/listen.ts';
 import { errorText } from '../../ingest/error-text.ts';
 import { readerLogin, writerLogin } from '../writer-login.ts';
 import { checkDeduplication, checkDisk, checkRetention, checkRights, checkSchema, checkServer } from './clickhouse.ts';
@@ -57,7 +58,7 @@ async function examine({ settings, dataDir, version, arguments: given }: DoctorC
     createClient({ ...who, application: 'glassway-doctor', request_timeout: REQUEST_MS_MAX, log: { level: ClickHouseLogLevel.OFF } });
   const [writer, reader] = [connect(login), connect(readerLogin(settings, login))];
   const { listen } = settings;
-  const at = (port: number, scheme = 'http') => `${scheme}://${hostOf(listen.host)}:${port}`;
+  const at = (port: number, scheme = 'http') => `${scheme}://${reachableHost(listen.host)}:${port}`;
   const patient: Patient = {
     settings,
     dataDir,
@@ -98,9 +99,4 @@ async function examine({ settings, dataDir, version, arguments: given }: DoctorC
 
 function lineOf({ check, status, message, mend }: Finding): string {
   return `  ${MARKS[status]}  ${check.padEnd(20)} ${message}\n${mend === undefined ? '' : `${' '.repeat(29)}→ ${mend}\n`}`;
-}
-
-function hostOf(host: string): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return reachable.includes(':') ? `[${reachable}]` : reachable;
 }

@@ -26,12 +26,17 @@ let opened = false;
  * @throws LockUnavailable, or what the disk throws
  */
 export function lockFolder(dir: string): number | undefined {
+  return lockFile(join(dir, LOCK_FILE));
+}
+
+/** The same for any one file, made when it is missing; closing it gives it free. */
+export function lockFile(path: string): number | undefined {
   openLibrary();
   let file: number | undefined;
   try {
-    file = openSync(join(dir, LOCK_FILE), 'a', 0o600);
+    file = openSync(path, 'a', 0o600);
     // The owner may have removed the folder between our open and our lock.
-    if (flock(file) && fstatSync(file).ino === statSync(join(dir, LOCK_FILE)).ino) return file;
+    if (flock(file) && fstatSync(file).ino === statSync(path).ino) return file;
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -3,11 +3,14 @@
  * Chromium, calls sent, a key revoked, all without a restart.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import type { Browser } from 'playwright-core';
+import { runDemo } from '../../cli/demo/command.ts';
+import { readKeys } from '../../contract/key-ring.ts';
 import { launchBrowser, openPage } from '../kit/browser.ts';
-import { type RunningGlassway, runToEnd, startGlassway, waitFor } from '../kit/glassway.ts';
+import { type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 import { type HttpUpstream, startUpstream } from '../kit/upstream.ts';
 
 let provider: HttpUpstream;
@@ -59,7 +62,7 @@ test('it says at start that keys are asked for and how to make one; a key made t
   await waitFor('the key to be gone', async () => ((await call(key)).status === 401 ? true : undefined));
   const secret = key.slice(17);
   expect(glassway.output()).not.toContain(secret);
-  for (const file of files(glassway.dataDir)) expect({ file, found: readFileSync(file).includes(secret) }).toEqual({ file, found: false });
+  for (const file of files(glassway.dataDir)) expect({ file, found: contentOf(file).includes(secret) }).toEqual({ file, found: false });
 });
 
 test('what is secret in the data folder is readable by its owner only', () => {
@@ -71,6 +74,44 @@ test('neither the processes’ arguments nor their output hold a secret', () => 
   const secret = readFileSync(join(glassway.dataDir, 'ingest.key')).toString('hex');
   expect(execFileSync('ps', ['-ww', '-eo', 'args'], { encoding: 'utf8' })).not.toContain(secret);
   expect(glassway.output()).not.toContain(secret);
+});
+
+test('keys made at the same moment are all there', async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `at once ${i}`);
+  await Promise.all(names.map((name) => keys('create', '--for', 'metrics', '--name', name)));
+  const kept = readKeys(join(glassway.dataDir, 'keys.json')).map(({ name }) => name);
+  expect(kept.filter((name) => name.startsWith('at once')).sort()).toEqual(names);
+});
+
+/** The demo as a command beside the running Glassway. */
+const demo = (...args: string[]) =>
+  runToEnd(['demo', ...args], {
+    GLASSWAY_LISTEN_PROXY: String(glassway.ports.proxy),
+    GLASSWAY_LISTEN_INGEST: String(glassway.ports.ingest),
+    GLASSWAY_LISTEN_MOCK_PROVIDER: String(glassway.ports.mockProvider),
+  });
+
+test('the demo shows keys of its own, which are gone when it ends; one that cannot make any says where it should run', async () => {
+  const file = join(glassway.dataDir, 'keys.json');
+  const before = readFileSync(file, 'utf8');
+  const stopping = new AbortController();
+  const out = new PassThrough();
+  const { proxyUrl, consoleUrl, ports } = glassway;
+  const mock = { mockHost: '127.0.0.1', mockPort: ports.mockProvider };
+  const running = runDemo({ proxyUrl, consoleUrl, ...mock, keysFile: file, rate: 20, minutes: 60, seed: 1, out, signal: stopping.signal });
+  await glassway.rows("SELECT id FROM calls WHERE project = 'support-bot' AND outcome = 'ok'", 1);
+  expect(readFileSync(file, 'utf8')).toContain('glassway demo');
+  stopping.abort();
+  expect(await running).toBe(0);
+  expect(String(out.read())).toContain(`are in ${file} until the demo ends`);
+  expect(readFileSync(file, 'utf8')).toBe(before);
+  const elsewhere = await demo('--data', join(scratchDir(), 'other'));
+  expect(elsewhere).toMatchObject({
+    code: 1,
+    output: expect.stringMatching(/does not read those in .*other\/keys\.json\. Start the demo on/),
+  });
+  const unwritable = await demo('--data', file);
+  expect(unwritable).toMatchObject({ code: 1, output: expect.stringContaining(`${file}/keys.json cannot be written (E`) });
 });
 
 test('the console asks for a key, refuses a wrong one, and shows the figures after a right one; sign-out and revocation end it', async () => {
@@ -116,6 +157,11 @@ test('a metrics key reads both metrics, and nothing of the console', async () =>
   }
   expect((await fetch(`${glassway.consoleUrl}/api/status`, { headers })).status).toBe(401);
 });
+
+/** ClickHouse merges files away between the listing and the reading. */
+function contentOf(file: string): Buffer {
+  return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+}
 
 function files(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })

@@ -356,7 +356,14 @@ describe('glassway demo', () => {
     await stop(server);
     return port;
   };
-  const base = { consoleUrl: 'http://127.0.0.1:4701', mockHost: '127.0.0.1', rate: 50, minutes: 0.02, seed: 1 };
+  const base = {
+    consoleUrl: 'http://127.0.0.1:4701',
+    mockHost: '127.0.0.1',
+    rate: 50,
+    minutes: 0.02,
+    seed: 1,
+    keysFile: '/nowhere/keys.json',
+  };
   const capture = () => {
     const out = new PassThrough();
     return { out, text: () => String(out.read() ?? '') };
