@@ -136,10 +136,15 @@ test('the console asks for a key, refuses a wrong one, and shows the figures aft
     await page.getByLabel('Console key').waitFor();
     expect((await page.goto(`${glassway.consoleUrl}/`))?.url()).toContain('/login');
     expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
-    if (process.env['SCREENSHOT'] !== undefined) await page.screenshot({ path: process.env['SCREENSHOT'] });
     await page.getByLabel('Console key').fill(key);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.locator('#app > *').first().waitFor();
+    await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Console key').fill(key);
+    expect(await page.context().cookies()).toEqual([]);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('#app > *').first().waitFor();
+    if (process.env['SCREENSHOT'] !== undefined) await page.screenshot({ path: process.env['SCREENSHOT'] });
     await keys('revoke', key);
     // The page asks on by itself, and is sent back to the door.
     await page.waitForURL(/\/login/, { timeout: 30_000 });

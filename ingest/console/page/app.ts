@@ -47,7 +47,7 @@ export function App(): VNode {
   const liveness: Liveness = failed ? 'offline' : refreshSeconds(state) === 0 ? 'paused' : 'live';
   return html`
     <a class="skip" href="#main">Skip to the figures</a>
-    <${Nav} state=${state} change=${change} empty=${empty !== false} liveness=${liveness} />
+    <${Nav} state=${state} change=${change} empty=${empty !== false} liveness=${liveness} hasSession=${status.data?.needs_key === true} />
     <main id="main" tabindex="-1" class="main">
       ${
         empty === undefined

@@ -17,9 +17,17 @@ interface NavProps {
   /** No call has ever come: there is nothing to look at yet. */
   readonly empty: boolean;
   readonly liveness: Liveness;
+  /** The page is open by a session, which can be ended. */
+  readonly hasSession: boolean;
 }
 
-export function Nav({ state, change, empty, liveness }: NavProps): VNode {
+/** By script, since this page's forms may go nowhere (CSP); the sign-in page says whether it held. */
+async function signOut(): Promise<void> {
+  await fetch('logout', { method: 'POST' }).catch(() => undefined);
+  location.assign('login');
+}
+
+export function Nav({ state, change, empty, liveness, hasSession }: NavProps): VNode {
   const [open, setOpen] = useState(false);
   useEffect(() => setOpen(false), [state.view]);
   const link = (view: View): VNode => html`
@@ -50,6 +58,7 @@ export function Nav({ state, change, empty, liveness }: NavProps): VNode {
             </section>`,
           )}
           <${LossNote} state=${state} change=${change} />
+          ${hasSession && html`<button type="button" class="sign-out" onClick=${signOut}>Sign out</button>`}
         </nav>`
       }
     </header>`;
