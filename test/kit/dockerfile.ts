@@ -15,6 +15,8 @@ export interface Stage {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly healthcheck: readonly string[];
+  /** Folder → owner, as its `chown` steps say. */
+  readonly owners: Record<string, string>;
 }
 
 type Draft = { -readonly [Key in keyof Stage]: Stage[Key] };
@@ -73,8 +75,8 @@ function begin(root: string, base: Draft | undefined): Draft {
   // Hard links: the copy of a stage costs no disk, and what is deleted in it stays in the other.
   if (base !== undefined) execFileSync('cp', ['-al', `${base.root}/.`, root]);
   return base === undefined
-    ? { root, workdir: '/', env: {}, user: 'root', entrypoint: [], command: [], healthcheck: [] }
-    : { ...base, env: { ...base.env }, root };
+    ? { root, workdir: '/', env: {}, user: 'root', entrypoint: [], command: [], healthcheck: [], owners: {} }
+    : { ...base, env: { ...base.env }, owners: { ...base.owners }, root };
 }
 
 function step(
@@ -125,10 +127,12 @@ function copyContext(context: string, to: string): void {
       cpSync(join(context, name), join(to, name), { recursive: true, verbatimSymlinks: true });
 }
 
-/** Steps of the root user outside of the work folder are an image's alone: what they make is made inside the stage. */
+/** Steps of the root user outside of the work folder are an image's alone: what they make is made inside the stage, and whose it is only noted. */
 function run(stage: Draft, command: string, env: NodeJS.ProcessEnv): void {
   const folder = join(stage.root, stage.workdir);
-  const script = command.replace(/(\s)\/data\b/g, `$1${stage.root}/data`).replace(/chown (\S+)/, 'true');
+  const [chown = '', owner = '', folders = ''] = /chown (\S+)((?: \/\S+)+)/.exec(command) ?? [];
+  for (const path of folders.split(' ').filter(Boolean)) stage.owners[path] = owner;
+  const script = command.replace(chown, 'true').replace(/(\s)(\/(?:data|keys)\b)/g, `$1${stage.root}$2`);
   execFileSync('sh', ['-ec', script], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
   if (!existsSync(folder)) throw new Error(`${folder} is gone after: ${command}`);
 }

