@@ -45,7 +45,8 @@ async function run(calls: number): Promise<number> {
     await Promise.all([...ingests, ...proxies].map((part) => part.start()));
     if (withNginx) {
       const nginx = startNginx(folder, { [ingestFront]: ingests, [proxyFront]: proxies });
-      stops.push(() => endProcess(nginx, 'SIGKILL'));
+      // Not SIGKILL: its worker would live on, and hold our standard error open.
+      stops.push(() => endProcess(nginx, 'SIGTERM'));
       await waitFor('nginx', async () => ((await isReady(`http://127.0.0.1:${ingestFront}/readyz`)) ? true : undefined));
     } else say('nginx is not installed: calls go to the proxies in turn, and each proxy to its own ingest.');
     let turn = 0;
