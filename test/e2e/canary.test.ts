@@ -1,5 +1,5 @@
 /**
- * More than two hundred secrets through every kind of endpoint of every dialect: in headers and queries, prompts, answers,
+ * More than two hundred secrets through every kind of endpoint of every dialect and realtime sockets: in headers and queries, prompts, answers,
  * streams that are cut, tool arguments, uploads and error messages, with proxy and ingest killed on the way. Then everything
  * that Glassway has written or says is searched for them: nothing may be found of a project that keeps metadata, and nothing
  * of the classes that it names of one that keeps redacted bodies.
@@ -10,6 +10,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { WebSocket, WebSocketServer } from 'ws';
+import { createKeyIn } from '../../cli/keys.ts';
 import { Canaries, type CanaryKind } from '../kit/canaries.ts';
 import { type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
 
@@ -39,6 +41,10 @@ const spans: Buffer[] = [];
 let provider: Server;
 let receiver: Server;
 let glassway: RunningGlassway;
+/** The provider's key that Glassway holds for one upstream. */
+let heldKey = '';
+let shownHeldKey = 0;
+let sockets: WebSocketServer;
 let sent = 0;
 let answered = 0;
 
@@ -55,6 +61,7 @@ beforeAll(async () => {
     createServer((req, res) => {
       req.resume();
       req.on('end', () => {
+        if (req.headers.authorization === `Bearer ${heldKey}`) shownHeldKey += 1;
         const answer = answers.get(String(req.headers['x-canary-call']));
         if (answer === undefined) {
           res.writeHead(404).end();
@@ -65,6 +72,12 @@ beforeAll(async () => {
         if (answer.cut) setTimeout(() => res.destroy(), 20);
         else res.end();
       });
+    }),
+  );
+  sockets = new WebSocketServer({ server: provider, handleProtocols: () => 'realtime' });
+  sockets.on('connection', (socket) =>
+    socket.on('message', (message) => {
+      for (const event of JSON.parse(String(message)).say) socket.send(json(event));
     }),
   );
   receiver = await listen(
@@ -78,17 +91,26 @@ beforeAll(async () => {
     }),
   );
   const baseUrl = `http://127.0.0.1:${portOf(provider)}`;
-  const names = ['openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'ollama', 'mistral'];
+  const names = ['openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'ollama', 'mistral', 'azure', 'vertex'];
+  heldKey = canaries.plant('key', 'the key that Glassway holds');
   glassway = await startGlassway({
     settings: {
-      upstreams: Object.fromEntries(names.map((name) => [name, { baseUrl }])),
+      upstreams: {
+        ...Object.fromEntries(names.map((name) => [name, { baseUrl }])),
+        groq: { baseUrl, apiKey: { env: 'CANARY_HELD_KEY' } },
+      },
       projects: Object.fromEntries(MODES.map((mode) => [mode, { capture: mode }])),
     },
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${portOf(receiver)}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    env: {
+      CANARY_HELD_KEY: heldKey,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${portOf(receiver)}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    },
   });
 }, 180_000);
 afterAll(async () => {
   await glassway?.stop();
+  for (const client of sockets?.clients ?? []) client.terminate();
   for (const server of [provider, receiver]) {
     server?.closeAllConnections();
     server?.close();
@@ -325,9 +347,94 @@ function callsOf(mode: Mode): Call[] {
       answer: { status: 200, type: 'text/plain', chunks: [said('unknown answer')] },
     },
     { path: `/openai/prompt/${encodeURIComponent(said('path'))}`, body: '', answer: whole({}) },
+    {
+      path: '/azure/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21',
+      headers: { 'api-key': plant(`${mode}: azure key`, 'bearer') },
+      body: json({ messages: asked('azure') }),
+      answer: whole({
+        model: 'gpt-4o',
+        choices: [{ message: { content: said('azure answer') }, content_filter_results: { custom: said('azure filter') } }],
+        usage,
+      }),
+    },
+    ...vertexOf(mode, said),
+    ...heldKeyOf(mode, said),
     ...errorsOf(mode),
     ...credentialsOf(mode),
   ];
+}
+
+function vertexOf(mode: Mode, said: (where: string) => string): Call[] {
+  const models = '/vertex/v1/projects/p/locations/global/publishers';
+  const headers = { authorization: `Bearer ${plant(`${mode}: vertex token`, 'bearer')}` };
+  return [
+    {
+      path: `${models}/google/models/gemini-2.5-flash:generateContent`,
+      headers,
+      body: json({ contents: [{ parts: [{ text: said('vertex') }] }] }),
+      answer: whole({ candidates: [{ content: { parts: [{ text: said('vertex answer') }] } }] }),
+    },
+    {
+      path: `${models}/anthropic/models/claude-sonnet-4-5:streamRawPredict`,
+      headers,
+      body: json({ stream: true, max_tokens: 9, messages: [{ role: 'user', content: said('vertex claude') }] }),
+      answer: sse(
+        thirds(said('vertex claude answer')).map((text) => ({
+          type: 'content_block_delta',
+          index: 0,
+          delta: { type: 'text_delta', text },
+        })),
+      ),
+    },
+  ];
+}
+
+/** By a key of Glassway's own, in both its places, to a provider that quotes the key that it was shown. */
+function heldKeyOf(mode: Mode, said: (where: string) => string): Call[] {
+  const printed = createKeyIn(join(glassway.dataDir, 'keys.json'), { project: mode, for: 'calls' }, new Date());
+  const key = /^gwk_\S+/.exec(printed)?.[0] ?? '';
+  canaries.planted.push({ value: key, where: `${mode}: Glassway's own key` });
+  const path = '/groq/openai/v1/chat/completions';
+  const body = json({ model: 'llama-3.3-70b', messages: [{ role: 'user', content: said('held key') }] });
+  const answer = whole({ error: { message: `Incorrect API key provided: ${heldKey}. You sent ${key}.`, type: 'auth' } }, 401);
+  return [
+    { path, headers: { 'x-glassway-key': key }, body, answer },
+    { path, headers: { authorization: `Bearer ${key}` }, body, answer },
+  ];
+}
+
+/** A realtime session with secrets on both sides, in events that are read and in others. */
+async function speak(mode: Mode): Promise<void> {
+  const secret = (where: string): string => plant(`${mode}: realtime, ${where}`);
+  const key = plant(`${mode}: realtime, key`, 'key');
+  const socket = new WebSocket(
+    `${glassway.proxyUrl.replace('http', 'ws')}/openai/v1/realtime?model=gpt-realtime`,
+    ['realtime', `openai-insecure-api-key.${plant(`${mode}: realtime, subprotocol`, 'key')}`],
+    { headers: { authorization: `Bearer ${key}`, 'x-glassway-project': mode, 'x-glassway-tag-control': KEPT } },
+  );
+  await once(socket, 'open');
+  const quoted = { type: 'invalid_request_error', message: `Invalid value: '${secret('error')}'` };
+  const say = [
+    { type: 'session.created', session: { id: 's', model: 'gpt-realtime', instructions: secret('instructions') } },
+    { type: 'response.created', response: { id: 'r', status: 'in_progress' } },
+    { type: 'response.output_text.delta', response_id: 'r', delta: secret('delta') },
+    {
+      type: 'response.done',
+      response: { id: 'r', status: 'failed', status_details: { error: quoted }, output: [{ content: [{ text: secret('output') }] }] },
+    },
+    { type: 'the end' },
+  ];
+  const ended = new Promise<void>((resolve) => {
+    socket.on('message', (message) => {
+      if (String(message).includes('the end')) resolve();
+    });
+  });
+  socket.send(json({ type: 'conversation.item.create', item: { content: [{ text: secret('input') }] }, say }));
+  await ended;
+  socket.close();
+  await once(socket, 'close');
+  // The connection's, and the response's.
+  answered += 2;
 }
 
 /** Providers that quote what they were sent: in quotes, bare, as JSON, in the code, in an event, as a page. */
@@ -557,12 +664,20 @@ test('none of the planted secrets is found anywhere, in any form, and the search
       if (i === Math.floor((calls.length * 2) / 3)) killPart('glassway ingest');
       await running;
     }
+    await speak(mode);
   }
   expect(canaries.planted.length).toBeGreaterThanOrEqual(200);
   await waitFor('every call to be a row', async () => {
     const [row] = await glassway.query('SELECT toFloat64(count()) AS n FROM calls');
     return Number(row?.['n']) >= answered ? true : undefined;
   });
+  // The rarer ways were really gone. Calls that were made again make more rows than answers, so the count does not say it.
+  const ways = await glassway.rows(
+    "SELECT DISTINCT if(status = 101, 'realtime', upstream) AS way, project FROM calls WHERE status = 101 OR upstream IN ('azure', 'vertex', 'groq') ORDER BY way, project",
+    4 * MODES.length,
+  );
+  expect(ways).toEqual(['azure', 'groq', 'realtime', 'vertex'].flatMap((way) => MODES.map((project) => ({ way, project }))));
+  expect(shownHeldKey).toBeGreaterThanOrEqual(2 * MODES.length);
   await bodiesStored(40);
   await waitFor('spans to be exported', () => (spans.length > 0 ? true : undefined));
 
