@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-test('two proxies, two ingests and two shards behind nginx: whichever is killed, every call is one row and the boards agree', async () => {
+test('two proxies of two workers each, two ingests and two shards behind nginx: whichever is killed, every call is one row and the boards agree', async () => {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'scale-out.ts'), '--calls', '4000'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

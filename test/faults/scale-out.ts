@@ -1,6 +1,6 @@
 /**
- * `npm run scale-out -- --calls 50000`: two proxies, two ingests, two ClickHouse shards and an nginx in front of both
- * pairs, all real processes; a shard, an ingest and a proxy are killed while calls run. Exits 1 unless each call that
+ * `npm run scale-out -- --calls 50000`: two proxies of two workers each, two ingests, two ClickHouse shards and an nginx in
+ * front of both pairs, all real processes; a shard, an ingest and a proxy are killed while calls run. Exits 1 unless each call that
  * reached the provider is one row, no number is missing, and every board says the same through either node.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -23,6 +23,7 @@ import { isReady } from './stand.ts';
 const AT_ONCE = 64;
 const SETTLE_MS_MAX = 120_000;
 const PROJECT = 'scaled';
+const WORKERS = 2;
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '50000' } } });
 process.exitCode = await run(Number(values.calls));
@@ -70,7 +71,7 @@ async function run(calls: number): Promise<number> {
   }
 }
 
-/** One after the other, each a fifth of the way further on; what died comes back by itself, or is started again. */
+/** Each a fifth of the way further on, whether what died before is back or not: it comes by itself, or is started again. */
 async function harm(load: Load, calls: number, stand: { cluster: TestCluster; ingests: Part[]; proxies: Part[] }): Promise<void> {
   const { cluster, ingests, proxies } = stand;
   const restart = async (part: Part | undefined) => {
@@ -83,12 +84,14 @@ async function harm(load: Load, calls: number, stand: { cluster: TestCluster; in
     ['ingest 1 killed', () => restart(ingests[0])],
     ['proxy 1 killed', () => restart(proxies[0])],
   ];
+  const restarts: unknown[] = [];
   for (const [index, [what, does]] of steps.entries()) {
     const from = (calls * (index + 1)) / 5;
     while (load.calls < from) await sleep(20);
     say(`after ${load.calls} calls: ${what}`);
-    await does();
+    restarts.push(does());
   }
+  await Promise.all(restarts);
 }
 
 /** What is not as it must be; asks until nothing is, or for two minutes. */
@@ -169,6 +172,7 @@ async function proxy(folder: string, at: number, providerUrl: string, ingestUrl:
   const [port = 0, admin = 0] = await ports(2);
   const config = {
     listen: { proxy: port, proxyAdmin: admin },
+    workers: WORKERS,
     upstreams: { openai: { baseUrl: providerUrl } },
     ingestUrl,
   };
