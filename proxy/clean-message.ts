@@ -32,17 +32,34 @@ const AUTHORIZATION = /\b(bearer|basic)\s{1,4}[\w+/=.~*-]{4,}/gi;
 const NAMED =
   /\b((?:api|access|secret|subscription|auth)?[-_ ]?(?:key|token|secret|password|signature|credential)s?)((?: provided)?["']?\s{0,3}[:=]\s{0,3}["']?)([\w+/=.*~-]{8,})/gi;
 const OPAQUE = /[A-Za-z0-9+/_-]{40,}/g;
+const UNBROKEN = /[A-Za-z0-9]{20}/;
 
 export function cleanMessage(text: string): string {
+  const clean = withoutKeys(text).replace(OPAQUE, (all) => (isMixed(all) ? REDACTED : all));
+  return cutUtf8(clean.trim(), ERROR_MESSAGE_BYTES_MAX);
+}
+
+/**
+ * Whether what should be a name holds a secret. Names of models may be as long as keys (`org/Model-4-Large-17B-Instruct`), but
+ * are made of words: only what has a long run without a sign is opaque.
+ */
+export function holdsSecret(name: string): boolean {
+  return withoutKeys(name) !== name || (name.match(OPAQUE) ?? []).some((all) => isMixed(all) && UNBROKEN.test(all));
+}
+
+function isMixed(text: string): boolean {
+  return /\d/.test(text) && /[A-Z]/.test(text) && /[a-z]/.test(text);
+}
+
+/** Without what announces itself as a secret, and without control characters. */
+function withoutKeys(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
   let clean = text.slice(0, READ_CHARS_MAX).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ' ');
   clean = clean.replace(AUTHORIZATION, (_all, scheme: string) => `${scheme} ${REDACTED}`);
   for (const shape of KEY_SHAPES) clean = clean.replace(shape, redactKey);
-  clean = clean.replace(NAMED, (all, name: string, between: string, value: string) =>
+  return clean.replace(NAMED, (all, name: string, between: string, value: string) =>
     /[\d*]/.test(value) && value.length >= 12 ? `${name}${between}${REDACTED}` : all,
   );
-  clean = clean.replace(OPAQUE, (all) => (/\d/.test(all) && /[A-Z]/.test(all) && /[a-z]/.test(all) ? REDACTED : all));
-  return cutUtf8(clean.trim(), ERROR_MESSAGE_BYTES_MAX);
 }
 
 /** Short words with a dash (`sk-learn`) are no keys; those with a digit or a mask are. */

@@ -3,7 +3,7 @@
  * caller's body and the provider's answer, and nothing but their place says that they are names and no text. Names come
  * again and again, so that each is looked at once. Pure but for that memory, which is bounded.
  */
-import { cleanMessage } from './clean-message.ts';
+import { holdsSecret } from './clean-message.ts';
 
 export const NOT_A_NAME = '[not a name]';
 const REMEMBERED_MAX = 2_000;
@@ -62,7 +62,7 @@ export function keptWords(words: Readonly<Record<string, string>>): Readonly<Rec
 }
 
 function isClean(text: string): boolean {
-  return !ADDRESS.test(text) && cleanMessage(text) === text;
+  return !ADDRESS.test(text) && !holdsSecret(text);
 }
 
 function remember(known: Map<string, string>, value: string, read: (value: string) => string): string {

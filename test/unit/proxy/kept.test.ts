@@ -55,6 +55,8 @@ describe('a name', () => {
     'claude-3-5@20240620',
     'arn:aws:bedrock:us-east-1:1:inference-profile/x',
     'My Local Model Q4.gguf',
+    'meta-llama/Llama-4-Scout-17B-16E-Instruct',
+    'deepseek-ai/DeepSeek-R1-Distill-Llama-70B-Instruct-FP8',
     'qwen（大）'.slice(0, 4),
   ])('%s stays', (name) => expect(keptName(name)).toBe(name));
   test.each([
@@ -62,6 +64,9 @@ describe('a name', () => {
     'john@example.com',
     `sk-${'ant-api03-AbCdEf0123456789'}`,
     'two\nlines',
+    // AWS's own example of a secret access key
+    ['wJalrXUtnFEMI', 'K7MDENG', 'bPxRfiCYEXAMPLEKEY00'].join('/'),
+    'aB3'.repeat(16),
     `${'x'.repeat(600)}`,
   ])('%j is none', (text) => expect(keptName(text)).toBe('[not a name]'));
   test('an id has no spaces, and is no address', () => {
