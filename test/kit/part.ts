@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { waitFor } from './glassway.ts';
+import { tree } from './processes.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 
@@ -39,7 +40,11 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
         return (await answersOk(readyUrl)) ? true : undefined;
       });
     },
-    kill: (signal) => endProcess(child, signal),
+    async kill(signal) {
+      // With its workers, which would let their calls end.
+      if (signal === 'SIGKILL' && child?.pid !== undefined) for (const pid of tree(child.pid).slice(1)) process.kill(pid, signal);
+      await endProcess(child, signal);
+    },
   };
 }
 
