@@ -132,7 +132,7 @@ function run(stage: Draft, command: string, env: NodeJS.ProcessEnv): void {
   const folder = join(stage.root, stage.workdir);
   const [chown = '', owner = '', folders = ''] = /chown (\S+)((?: \/\S+)+)/.exec(command) ?? [];
   for (const path of folders.split(' ').filter(Boolean)) stage.owners[path] = owner;
-  const script = command.replace(chown, 'true').replace(/(\s)(\/(?:data|keys)\b)/g, `$1${stage.root}$2`);
+  const script = (chown === '' ? command : command.replace(chown, 'true')).replace(/(\s)(\/(?:data|keys)\b)/g, `$1${stage.root}$2`);
   execFileSync('sh', ['-ec', script], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
   if (!existsSync(folder)) throw new Error(`${folder} is gone after: ${command}`);
 }
