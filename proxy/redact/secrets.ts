@@ -53,8 +53,6 @@ const SHAPES: readonly Shape[] = [
   { hints: ['PRIVATE KEY'], pattern: /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}-----|$)/g },
   { hints: ['PuTTY-User-Key-File'], pattern: /PuTTY-User-Key-File-\d[\s\S]*/g },
   { hints: ['AGE-SECRET-KEY-'], pattern: /AGE-SECRET-KEY-[0-9A-Z]{40,}/g },
-  // Our own: contract/keys.ts.
-  { hints: ['gwk_', 'gwc_', 'gwm_'], pattern: /(?<![A-Za-z0-9])gw[kcm]_[0-9a-f]{12}_[\w-]{20,}/g },
   // Package registries: npm, PyPI, RubyGems, crates.io.
   {
     hints: ['npm_', 'pypi-', 'rubygems_', 'cio'],
