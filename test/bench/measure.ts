@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePorts } from '../kit/glassway.ts';
+import { glasswayPorts } from '../kit/glassway.ts';
 import type { Contender, StartOptions } from './contenders/index.ts';
 import type { LoadOrder, LoadResult } from './load/order.ts';
 import type { ProviderOptions } from './load/provider.ts';
@@ -33,7 +33,7 @@ export interface MeasureOptions extends Omit<StartOptions, 'providerPort' | 'tls
 }
 
 export async function measure(contender: Contender, load: Load, options: MeasureOptions = {}): Promise<Measured> {
-  const providerPort = (await freePorts()).mockProvider;
+  const providerPort = (await glasswayPorts()).mockProvider;
   const running = await contender.start({ ...options, providerPort, tls: load.tls !== undefined });
   const { chunks, interval_ms, tls, ...rest } = load;
   const order: LoadOrder = {

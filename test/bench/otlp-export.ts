@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CALL_COLUMNS, unknownValue } from '../../contract/columns.ts';
 import { RECORD_VERSION } from '../../contract/record.ts';
-import { freePorts, startTestClickHouse } from '../kit/clickhouse.ts';
+import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { until } from '../kit/ingest.ts';
+import { freePorts } from '../kit/ports.ts';
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '20000' }, rounds: { type: 'string', default: '3' } } });
 const CALLS = Number(values.calls);

@@ -7,8 +7,9 @@ import express from 'express';
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { CallRow } from '../../contract/record.ts';
 import { createConsole } from '../../ingest/console/index.ts';
-import { launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
-import { freePorts, startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/clickhouse.ts';
+import { fitsItsWidth, launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
+import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/clickhouse.ts';
+import { freePorts } from '../kit/ports.ts';
 import { insertCalls, sampleCall, sampleCalls } from '../kit/sample-calls.ts';
 
 const PROXY_URL = 'http://127.0.0.1:4700';
@@ -359,7 +360,7 @@ test.each(['/', '/?view=calls', '/?view=connect', '/?view=calls&call=first'])(
     await insertCalls(clickhouse.client, sampleCalls({ count: 50, from: new Date(Date.now() - 1_800_000), to: new Date(), seed: 3 }));
     const { page, faults } = await visit(path, PHONE);
     await page.locator('.card').first().waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+    await fitsItsWidth(page);
     expect(faults).toEqual([]);
   },
 );

@@ -5,10 +5,10 @@ import { startMockProvider } from '../../cli/demo/mock-provider.ts';
 import type { MockCell, MockTotals, Tally } from '../../cli/demo/totals.ts';
 import { runTraffic } from '../../cli/demo/traffic.ts';
 import { expandFor, panelQueries } from '../kit/dashboards.ts';
-import { freePorts, type RunningGlassway, runToEnd, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, type RunningGlassway, runToEnd, startGlassway, waitFor } from '../kit/glassway.ts';
 
 test('every call that the mock provider answered is one row, with the tokens that it sent, per project', async () => {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const glassway = await startGlassway({ ports });
   const mock = await startMockProvider({ host: '127.0.0.1', port: ports.mockProvider, seed: 21, latencyScale: 0, errors: true });
   try {
@@ -138,7 +138,7 @@ async function expectBoardsToSay(glassway: RunningGlassway, sent: MockTotals, ho
 }
 
 test('glassway demo without a running Glassway says what to do, with exit code 1', async () => {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const { code, output } = await runToEnd(['demo', '--minutes', '1'], {
     GLASSWAY_LISTEN_PROXY: String(ports.proxy),
     GLASSWAY_LISTEN_MOCK_PROVIDER: String(ports.mockProvider),

@@ -9,7 +9,7 @@ import type { AxeResults } from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { CallRow } from '../../contract/record.ts';
 import { WRITER_USERNAME } from '../../ingest/clickhouse/files.ts';
-import { launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
+import { fitsItsWidth, launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
 import { type RunningGlassway, scratchDir, startGlassway } from '../kit/glassway.ts';
 import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
 
@@ -300,7 +300,7 @@ test.each([
   ] as const) {
     const { page, faults } = await visit(`${path}&refresh=off`, { ...options, colorScheme });
     await page.locator('.card tbody a, .snippet-card').first().waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth)).toBe(true);
+    await fitsItsWidth(page);
     expect(await seriousFaults(page)).toEqual([]);
     expect(faults).toEqual([]);
   }

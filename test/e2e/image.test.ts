@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { runDockerfile, type Stage } from '../kit/dockerfile.ts';
-import { freePorts, scratchDir, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, scratchDir, waitFor } from '../kit/glassway.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FILE = join(ROOT, 'deploy/Dockerfile');
@@ -64,7 +64,7 @@ if (!mayUnshare) process.stdout.write('Not run as process 1: this user may make 
 whenAllowed(
   'as process 1, with a root that cannot be written: a call becomes a row, the health check agrees, SIGTERM ends it with 0',
   async () => {
-    const ports = await freePorts();
+    const ports = await glasswayPorts();
     const data = join(scratchDir(), 'data');
     execFileSync('mkdir', ['-p', data]);
     const listen = Object.entries(ports).map(([name, port]): [string, string] => [

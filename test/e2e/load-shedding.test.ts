@@ -9,8 +9,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../../contract/record.ts';
-import { freePorts, startTestClickHouse, type TestClickHouse } from '../kit/clickhouse.ts';
+import { startTestClickHouse, type TestClickHouse } from '../kit/clickhouse.ts';
 import { scratchDir, waitFor } from '../kit/glassway.ts';
+import { freePorts } from '../kit/ports.ts';
 import { sampleRecord } from '../unit/ingest/sample.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');

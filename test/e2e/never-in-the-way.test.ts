@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import OpenAI from 'openai';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
-import { freePorts, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 let mock: MockProvider;
@@ -32,7 +32,7 @@ const ask = (proxyUrl: string, id: string) =>
 
 /** `glassway proxy` by itself. */
 async function startProxyAlone(extra: Record<string, unknown>) {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const config = join(scratchDir(), 'glassway.yaml');
   writeFileSync(config, JSON.stringify({ listen: ports, upstreams: { openai: { baseUrl: `${mock.url}/openai` } }, ...extra }));
   const child = spawn(process.execPath, [MAIN, 'proxy', '--config', config, '--data', join(scratchDir(), 'data')], { stdio: 'ignore' });
@@ -62,7 +62,7 @@ test('a proxy without any ingest carries calls and keeps their records', async (
 });
 
 test('with ingest away calls work; their records arrive when it is there', async () => {
-  const { ingest } = await freePorts();
+  const { ingest } = await glasswayPorts();
   const proxy = await startProxyAlone({ ingestUrl: `http://127.0.0.1:${ingest}` });
   for (let i = 0; i < 5; i++) expect((await ask(proxy.url, `away-${i}`)).choices).toHaveLength(1);
   const batches = new Map<string, number>();
@@ -84,7 +84,7 @@ test('with ingest away calls work; their records arrive when it is there', async
 });
 
 test('with ClickHouse away from the start everything else comes up, says so, and calls work', async () => {
-  const { clickhouseHttp } = await freePorts();
+  const { clickhouseHttp } = await glasswayPorts();
   const glassway = await startGlassway({
     settings: { upstreams: { openai: { baseUrl: `${mock.url}/openai` } } },
     env: { CLICKHOUSE_URL: `http://127.0.0.1:${clickhouseHttp}` },

@@ -6,7 +6,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import OpenAI from 'openai';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { readMigrations } from '../../ingest/migrations/index.ts';
-import { freePorts, scratchDir, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, scratchDir, waitFor } from '../kit/glassway.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PACKAGE_JSON = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string; version: string };
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 test('npx glassway up in a folder that holds nothing but the package: a call becomes a row, the console is there, Ctrl-C ends it', async () => {
   const cwd = join(folder, 'empty');
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   writeFileSync(join(cwd, 'glassway.yaml'), JSON.stringify({ listen: ports, upstreams: { openai: { baseUrl: `${mock.url}/openai` } } }));
   // In a group of its own, which gets the signal as a terminal's does.
   const child = spawn('npx', ['glassway', 'up'], { cwd, env: ENV, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -8,12 +8,12 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { runTraffic } from '../../cli/demo/traffic.ts';
-import { freePorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 
 let glassway: RunningGlassway;
 
 beforeAll(async () => {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   glassway = await startGlassway({ ports });
   const mock = await startMockProvider({ host: '127.0.0.1', port: ports.mockProvider, seed: 7, latencyScale: 0, errors: false });
   try {

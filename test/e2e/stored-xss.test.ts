@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { CALL_COLUMNS } from '../../contract/columns.ts';
 import type { CallRow } from '../../contract/record.ts';
 import { createConsole } from '../../ingest/console/index.ts';
-import { launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
+import { launchBrowser, openPage, settled, type WatchedPage } from '../kit/browser.ts';
 import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/clickhouse.ts';
 import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
 
@@ -78,7 +78,7 @@ beforeAll(async () => {
   const address = server.address();
   base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
   browser = await launchBrowser();
-  watched = await openPage(browser, `${base}/?range=1h&refresh=off`);
+  watched = await openPage(browser, `${base}/?range=1h&refresh=off`, TALL);
 });
 afterAll(async () => {
   await watched?.close();
@@ -89,25 +89,13 @@ afterAll(async () => {
 });
 
 const PAGES_MAX = 15;
-/** A view that asks on for ever is looked at as it is then. */
-const DRAWN_MS_MAX = 1_500;
-const SETTLE_MS = 100;
+/** Tall enough that all panels of a board are in sight, for they are drawn when they are. */
+const TALL = { viewport: { width: 1440, height: 6000 } };
 
 async function look(path: string): Promise<{ links: string[]; text: string }> {
   const { page } = watched;
   await page.goto(new URL(path, base).href);
-  await page.locator('#app > *').first().waitFor();
-  await page.waitForLoadState('networkidle', { timeout: DRAWN_MS_MAX }).catch(() => {});
-  // Panels are drawn when they come into view.
-  await page.evaluate(async () => {
-    const scrolled = [document.scrollingElement, ...document.querySelectorAll('main, section, aside')];
-    for (const element of scrolled)
-      for (let top = 0; element && top < element.scrollHeight; top += 600) {
-        element.scrollTop = top;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-  });
-  await page.waitForTimeout(SETTLE_MS);
+  await settled(page);
   const found = await page.evaluate(() => ({
     made: [...document.querySelectorAll('[data-xss]')].map((element) => element.getAttribute('data-xss')),
     ran: (window as unknown as { xssRan?: string }).xssRan ?? null,

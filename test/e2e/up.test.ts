@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
-import { freePorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 import { childNamed, tree } from '../kit/processes.ts';
 
 let mock: MockProvider;
@@ -151,7 +151,7 @@ test('a killed proxy, ingest or ClickHouse comes back by itself, and calls becom
 });
 
 test('a port in use is an error that names it, with exit code 1 and nothing left running', async () => {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   for (const [name, port] of Object.entries(ports)) {
     if (name === 'mockProvider') continue;
     const squatter = createServer().listen(port, '127.0.0.1');
@@ -170,7 +170,7 @@ test('a port in use is an error that names it, with exit code 1 and nothing left
 test('a data folder in use is an error that says so, and the first Glassway goes on', async () => {
   const glassway = await start();
   const config = join(scratchDir(), 'glassway.yaml');
-  writeFileSync(config, JSON.stringify({ listen: await freePorts() }));
+  writeFileSync(config, JSON.stringify({ listen: await glasswayPorts() }));
   const { code, output } = await runToEnd(['up', '--config', config, '--data', glassway.dataDir]);
   expect(code).toBe(1);
   expect(output).toMatch(/in use/);

@@ -3,9 +3,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
-import { freePorts, startTestClickHouse, type TestClickHouse } from '../kit/clickhouse.ts';
+import { startTestClickHouse, type TestClickHouse } from '../kit/clickhouse.ts';
 import { scratchDir, waitFor } from '../kit/glassway.ts';
 import { definePart, type Part } from '../kit/part.ts';
+import { freePorts } from '../kit/ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** The last commit of the release before: 0.1.0's main job, before anything of scale, access and traces. */

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePorts, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
 import { type Relay, startRelay } from './relay.ts';
 
@@ -112,7 +112,7 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
 }
 
 async function startProxyProcess(scratch: string, dataDir: string, config: object, runner: readonly string[]): Promise<StandProxy> {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const file = join(scratch, `proxy-${ports.proxy}.yaml`);
   writeFileSync(file, JSON.stringify({ listen: ports, ...config })); // JSON is YAML
   let child: ChildProcess | undefined;

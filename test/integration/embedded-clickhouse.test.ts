@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { ClickHouseStartError, type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
-import { freePorts, startTestClickHouse, TEST_DATABASE, TEST_MEMORY_BYTES, type TestClickHouse } from '../kit/clickhouse.ts';
+import { startTestClickHouse, TEST_DATABASE, TEST_MEMORY_BYTES, type TestClickHouse } from '../kit/clickhouse.ts';
+import { freePorts } from '../kit/ports.ts';
 
 const folders: string[] = [];
 const running: EmbeddedClickHouse[] = [];

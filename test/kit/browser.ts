@@ -41,3 +41,17 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   await page.goto(url);
   return { page, faults, close: () => context.close() };
 }
+
+/** Waits until something is drawn and nothing in sight is still asked for. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const waits = document.querySelector('[aria-busy="true"], .bone') !== null;
+    const says = [...document.querySelectorAll('[role="status"]')].some((element) => element.textContent?.includes('Loading…'));
+    return document.querySelector('#app > *') !== null && !waits && !says;
+  });
+}
+
+/** Waits until nothing is wider than the window: charts take a new width a frame after it has changed. */
+export async function fitsItsWidth(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+}

@@ -3,12 +3,12 @@
  * Takes whether to migrate; gives what the tests talk to. Never shares anything with another test file.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
 import { migrate } from '../../ingest/migrate.ts';
+import { freePorts } from './ports.ts';
 
 export const TEST_DATABASE = 'glassway';
 /** Long, so that fixtures with a fixed date are not swept away by the next merge. */
@@ -75,21 +75,4 @@ async function migrateServer(server: EmbeddedClickHouse): Promise<void> {
   } finally {
     await client.close();
   }
-}
-
-/** Ports that nobody listens on, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, () => {
-      const probe = createServer();
-      return new Promise<typeof probe>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', () => resolve(probe)));
-    }),
-  );
-  const ports = probes.map((probe) => {
-    const address = probe.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-    return address.port;
-  });
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
 }

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
-import { freePorts, TEST_DATABASE, TEST_MEMORY_BYTES } from './clickhouse.ts';
+import { TEST_DATABASE, TEST_MEMORY_BYTES } from './clickhouse.ts';
+import { freePorts } from './ports.ts';
 
 export const TEST_CLUSTER = 'shards';
 export const CLUSTER_WRITER = { username: 'cluster_writer', password: 'cluster-secret' };

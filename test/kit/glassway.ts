@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePorts } from './ports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const READY_MS = 60_000;
@@ -21,29 +21,9 @@ export interface Ports {
   readonly mockProvider: number;
 }
 
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  const [proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider] = ports as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+/** A port for each, none of them in use. */
+export async function glasswayPorts(): Promise<Ports> {
+  const [proxy = 0, ingest = 0, clickhouseHttp = 0, clickhouseNative = 0, proxyAdmin = 0, mockProvider = 0] = await freePorts(6);
   return { proxy, ingest, clickhouseHttp, clickhouseNative, proxyAdmin, mockProvider };
 }
 
@@ -104,7 +84,7 @@ export async function runToEnd(
 }
 
 export async function startGlassway(options: GlasswayOptions = {}): Promise<RunningGlassway> {
-  const ports = options.ports ?? (await freePorts());
+  const ports = options.ports ?? (await glasswayPorts());
   const dataDir = options.dataDir ?? join(scratchDir(), 'data');
   const configFile = join(scratchDir(), 'glassway.yaml');
   // JSON is YAML.

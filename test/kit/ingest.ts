@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadSettings, type Settings } from '../../contract/config.ts';
 import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH, type BatchAnswer, type CallRecord } from '../../contract/record.ts';
 import { type Ingest, startIngest } from '../../ingest/main.ts';
-import { freePorts, type TestClickHouse } from './clickhouse.ts';
+import type { TestClickHouse } from './clickhouse.ts';
+import { freePorts } from './ports.ts';
 
 export async function ingestSettings(clickhouse: TestClickHouse, changes: Partial<Settings> = {}, url = clickhouse.url): Promise<Settings> {
   const [port] = await freePorts(1);

@@ -129,14 +129,6 @@ export async function listenOnLoopback(server: NetServer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of loopback on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  const port = await listenOnLoopback(server);
-  await closeServer(server);
-  return port;
-}
-
 export async function closeServer(server: NetServer): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePorts } from '../../kit/glassway.ts';
+import { glasswayPorts } from '../../kit/glassway.ts';
 import { listening, type Started, start } from '../processes.ts';
 import { litellmCommand, portkeyEntry } from './rivals.ts';
 
@@ -44,7 +44,7 @@ const core = ({ unpinned }: StartOptions) => (unpinned ? 'any' : 'contender');
 const trusting = ({ ca }: StartOptions): Record<string, string> => (ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca });
 
 async function freePort(): Promise<number> {
-  return (await freePorts()).proxy;
+  return (await glasswayPorts()).proxy;
 }
 
 function scratch(): string {
@@ -133,7 +133,7 @@ function glassway(
   return {
     name,
     async start(options) {
-      const ports = await freePorts();
+      const ports = await glasswayPorts();
       const dir = scratch();
       const file = join(dir, 'glassway.yaml');
       const baseUrl = `${options.tls ? 'https' : 'http'}://127.0.0.1:${options.providerPort}`;

@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts, type Ports, startGlassway } from '../../kit/glassway.ts';
+import { glasswayPorts, type Ports, startGlassway } from '../../kit/glassway.ts';
 import { scratchDirs } from '../contenders/index.ts';
 import { start } from '../processes.ts';
 import { median } from '../stats.ts';
@@ -36,7 +36,7 @@ export const measureStart: Part = async ({ quick }) => {
 };
 
 async function untilReady(dir: string, dataDir: string, command: string, portOf: (ports: Ports) => number): Promise<number> {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const file = join(dir, 'glassway.yaml');
   writeFileSync(file, JSON.stringify({ listen: ports })); // JSON is YAML
   const started_ms = performance.now();

@@ -6,7 +6,7 @@ import { createClient } from '@clickhouse/client';
 import express from 'express';
 import request from 'supertest';
 import { createConsole } from '../../../ingest/console/index.ts';
-import { freePorts } from '../../kit/clickhouse.ts';
+import { freePorts } from '../../kit/ports.ts';
 
 let server: Server;
 let reader: ReturnType<typeof createClient>;

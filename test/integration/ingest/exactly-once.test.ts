@@ -7,7 +7,8 @@ import { type Ingest, startIngest } from '../../../ingest/main.ts';
 import type { Cost } from '../../../ingest/price.ts';
 import { bodiesKey, callKey, clickhouseTime, encodeBodies, encodeCall } from '../../../ingest/row.ts';
 import { createWriter } from '../../../ingest/write.ts';
-import { freePorts, startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { freePorts } from '../../kit/ports.ts';
 import { waitFor } from '../../kit/proxy.ts';
 import { sampleRecord } from '../../unit/ingest/sample.ts';
 

@@ -13,7 +13,8 @@ import {
 } from '../../../contract/record.ts';
 import { type Ingest, startIngest } from '../../../ingest/main.ts';
 import { clickhouseTime } from '../../../ingest/row.ts';
-import { freePorts, startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { freePorts } from '../../kit/ports.ts';
 import { sampleRecord } from '../../unit/ingest/sample.ts';
 import { type Link, openLink } from './link.ts';
 

@@ -5,10 +5,11 @@
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { CallRecord } from '../../../contract/record.ts';
+import { freePort } from '../../kit/ports.ts';
 import { startTestProxy, type TestProxy } from '../../kit/proxy.ts';
 import { exchange, headerOf, parseResponse, RawClient, type RawResponse } from '../../kit/raw-http.ts';
 import { selfSignedCertificate } from '../../kit/tls.ts';
-import { closeServer, freePort, listenOnLoopback, type RawUpstream, startRawUpstream } from '../../kit/upstream.ts';
+import { closeServer, listenOnLoopback, type RawUpstream, startRawUpstream } from '../../kit/upstream.ts';
 
 let raw: RawUpstream;
 let tls: HttpsServer;

@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type RunningProxy, startProxy } from '../../../proxy/main.ts';
+import { freePort } from '../../kit/ports.ts';
 import { type FakeIngest, settingsFrom, startFakeIngest, waitFor } from '../../kit/proxy.ts';
 import { headerOf, parseResponse, RawClient } from '../../kit/raw-http.ts';
-import { closeServer, freePort, type HttpUpstream, listenOnLoopback, startHandlerUpstream } from '../../kit/upstream.ts';
+import { closeServer, type HttpUpstream, listenOnLoopback, startHandlerUpstream } from '../../kit/upstream.ts';
 
 let dataDir: string;
 let upstream: HttpUpstream;

@@ -6,9 +6,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { CallRecord } from '../../../contract/record.ts';
+import { freePort } from '../../kit/ports.ts';
 import { startTestProxy, type TestProxy, waitFor } from '../../kit/proxy.ts';
 import { exchange, headerOf, parseResponse } from '../../kit/raw-http.ts';
-import { closeServer, freePort, listenOnLoopback, startRawUpstream } from '../../kit/upstream.ts';
+import { closeServer, listenOnLoopback, startRawUpstream } from '../../kit/upstream.ts';
 
 let provider: Server;
 let providerPort: number;

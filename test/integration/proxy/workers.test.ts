@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Agent, request } from 'undici';
 import type { ProxyReport } from '../../../proxy/report.ts';
-import { freePorts, waitFor } from '../../kit/glassway.ts';
+import { glasswayPorts, waitFor } from '../../kit/glassway.ts';
 import { type FakeIngest, startFakeIngest } from '../../kit/proxy.ts';
 import { type HttpUpstream, startHandlerUpstream } from '../../kit/upstream.ts';
 
@@ -53,7 +53,7 @@ afterEach(async () => {
 afterAll(() => upstream.close());
 
 async function start(env: Record<string, string> = {}, settings: object = { workers: 2 }): Promise<WorkersProxy> {
-  const ports = await freePorts();
+  const ports = await glasswayPorts();
   const file = join(dataDir, 'glassway.yaml');
   const config = { listen: ports, ingestUrl: ingest.url, upstreams: { openai: { baseUrl: upstream.origin } }, ...settings };
   writeFileSync(file, JSON.stringify(config)); // JSON is YAML
@@ -182,7 +182,7 @@ test('workers whose first process is killed stop by themselves', async () => {
 test('a port in use is said by name, and no worker stays', async () => {
   const first = await start();
   const port = Number(new URL(first.url).port);
-  const ports = { ...(await freePorts()), proxy: port };
+  const ports = { ...(await glasswayPorts()), proxy: port };
   const file = join(dataDir, 'second.yaml');
   writeFileSync(file, JSON.stringify({ listen: ports, workers: 2 }));
   const child = spawn(process.execPath, [MAIN, 'proxy', '--config', file, '--data', join(dataDir, 'second')], {

@@ -17,9 +17,10 @@ import { createAdminApp } from '../../../proxy/admin.ts';
 import type { Journal } from '../../../proxy/journal.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
 import { reportOf } from '../../../proxy/report.ts';
+import { freePort } from '../../kit/ports.ts';
 import { settingsFrom, startTestProxy, type TestProxy } from '../../kit/proxy.ts';
 import { appOf, routesOf } from '../../kit/routes.ts';
-import { closeServer, freePort, type HttpUpstream, listenOnLoopback, startUpstream } from '../../kit/upstream.ts';
+import { closeServer, type HttpUpstream, listenOnLoopback, startUpstream } from '../../kit/upstream.ts';
 
 const SECRET = 'the-secret-of-proxies-and-ingest-0123456789';
 const SESSION_SECRET = 'what-signs-the-sessions-of-the-console-0123';

@@ -7,8 +7,8 @@ import { Agent, request } from 'undici';
 import { readClientTls } from '../../../contract/client-tls.ts';
 import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../../../contract/record.ts';
 import { type Ingest, startIngest } from '../../../ingest/main.ts';
+import { freePort } from '../../kit/ports.ts';
 import { settingsFrom } from '../../kit/proxy.ts';
-import { freePort } from '../../kit/upstream.ts';
 
 let folder: string;
 let ingest: Ingest;
