@@ -7,8 +7,9 @@ import { closeSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readKeys, writeKeys } from '../contract/key-ring.ts';
 import type { KeyEntry } from '../contract/keys.ts';
+import { LibcUnavailable } from '../contract/libc.ts';
 import { StartError } from '../contract/listen.ts';
-import { LockUnavailable, lockFile } from '../proxy/journal/lock.ts';
+import { lockFile } from '../proxy/journal/lock.ts';
 
 /** A change takes a millisecond; whoever holds the lock this long does not work. */
 const WAIT_MS_MAX = 10_000;
@@ -43,7 +44,7 @@ function waitForLock(path: string): number | undefined {
       Atomics.wait(still, 0, 0, LOOK_AGAIN_MS);
     }
   } catch (error) {
-    if (error instanceof LockUnavailable) return undefined;
+    if (error instanceof LibcUnavailable) return undefined;
     throw error;
   }
   throw new StartError(`Another command has held ${path}.lock for ${WAIT_MS_MAX / 1_000} s; end it and try again.`);

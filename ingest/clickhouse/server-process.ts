@@ -10,7 +10,8 @@ import { constants, setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataType, load, open } from 'ffi-rs';
-import { createPipe, hangUpClients, lockFile, openLibc } from './libc.ts';
+import { flock, openLibc } from '../../contract/libc.ts';
+import { createPipe, hangUpClients } from './libc.ts';
 import { HOLD_PLACEHOLDER, SERVER_EXIT, type ServerFault, type ServerOrders, type ServerReport } from './orders.ts';
 
 /** An engine that is being stopped by its predecessor's death still holds the folder for a moment. */
@@ -83,7 +84,7 @@ function openLibraries(library: string): void {
 async function lockFolder(path: string): Promise<void> {
   const file = openSync(path, 'a+', 0o600);
   const deadline = Date.now() + LOCK_WAIT_MS;
-  while (!lockFile(file)) {
+  while (!flock(file)) {
     if (Date.now() >= deadline) {
       const holder = readFileSync(path, 'utf8').trim();
       throw new Fault(

@@ -6,13 +6,14 @@
 import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LibcUnavailable } from '../../contract/libc.ts';
 import type { Log } from '../../contract/log.ts';
 import type { BatchSource } from './batch.ts';
 import { readCursor } from './cursor.ts';
 import { DEAD_LETTER_FILE, keepDeadLetters } from './dead-letters.ts';
 import { createEncoder, ENTRY_HEADER_BYTES, ENTRY_KINDS, readEntries } from './entry.ts';
 import { journalFolders, removeFolder } from './folder.ts';
-import { LockUnavailable, lockFolder } from './lock.ts';
+import { lockFolder } from './lock.ts';
 import { type FoundSegment, SEGMENT_BYTES, Segments, segmentNumber, segmentPath } from './segments.ts';
 import { PROXY_DIED, unfinishedRecord } from './unfinished.ts';
 
@@ -103,7 +104,7 @@ async function withLocked(options: AdoptionOptions, proxyId: string, work: (dir:
     if (lock !== undefined) await work(dir);
   } catch (error) {
     // Tried again at the next look; without locks nothing can be adopted, and that is no news each time.
-    if (!(error instanceof LockUnavailable))
+    if (!(error instanceof LibcUnavailable))
       options.log('error', `what the dead proxy ${proxyId} left cannot be taken over now: ${String(error)}`);
   } finally {
     if (lock !== undefined) closeSync(lock);

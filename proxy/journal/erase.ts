@@ -5,9 +5,10 @@
  */
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { LibcUnavailable } from '../../contract/libc.ts';
 import { DEAD_LETTER_FILE } from './dead-letters.ts';
 import { ENTRY_HEADER_BYTES, ENTRY_KINDS, encodeErased, readEntries } from './entry.ts';
-import { LockUnavailable, lockFolder } from './lock.ts';
+import { lockFolder } from './lock.ts';
 import { segmentNumber, segmentPath } from './segments.ts';
 
 /** Whether a record, or a call's start, is to go. */
@@ -58,7 +59,7 @@ function tryLock(dir: string): number | undefined {
   try {
     return lockFolder(dir);
   } catch (error) {
-    if (error instanceof LockUnavailable) return undefined;
+    if (error instanceof LibcUnavailable) return undefined;
     throw error;
   }
 }

@@ -4,8 +4,9 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { LibcUnavailable } from '../../contract/libc.ts';
 import { CURSOR_FILE } from './cursor.ts';
-import { LOCK_FILE, LockUnavailable, lockFolder } from './lock.ts';
+import { LOCK_FILE, lockFolder } from './lock.ts';
 import { segmentNumber } from './segments.ts';
 
 /**
@@ -29,7 +30,7 @@ function tryLock(dir: string): number | undefined {
   try {
     return lockFolder(dir);
   } catch (error) {
-    if (error instanceof LockUnavailable) return undefined;
+    if (error instanceof LibcUnavailable) return undefined;
     throw error;
   }
 }

@@ -14,6 +14,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { createKeyIn } from '../../cli/keys.ts';
 import { Canaries, type CanaryKind } from '../kit/canaries.ts';
 import { type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { commandOf, tree } from '../kit/processes.ts';
 
 const MODES = ['metadata', 'redacted'] as const;
 type Mode = (typeof MODES)[number];
@@ -566,23 +567,8 @@ async function send(mode: Mode, { path, headers, body, answer }: Call): Promise<
   throw new Error(`no proxy took ${path}`);
 }
 
-function processTree(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-    return [pid, ...children.flatMap(processTree)];
-  } catch {
-    return [];
-  }
-}
-
 function killPart(title: string): void {
-  const found = processTree(glassway.process.pid as number).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(title);
-    } catch {
-      return false;
-    }
-  });
+  const found = tree(glassway.process.pid as number).filter((pid) => commandOf(pid).startsWith(title));
   if (found.length === 0) throw new Error(`there is no ${title}`);
   for (const pid of found) process.kill(pid, 'SIGKILL');
 }

@@ -2,13 +2,13 @@
  * `glassway up` as a user meets it: starting, failing to start, dying children, stopping.
  */
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { glasswayPorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
-import { childNamed, tree } from '../kit/processes.ts';
+import { childNamed, isAlive, tree } from '../kit/processes.ts';
 
 let mock: MockProvider;
 const started: RunningGlassway[] = [];
@@ -45,15 +45,7 @@ async function call(glassway: RunningGlassway, id: string): Promise<number> {
   return answer.status;
 }
 
-function alive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-const gone = (pids: readonly number[]) => waitFor(`processes ${pids.join(', ')} to end`, () => (pids.some(alive) ? undefined : true));
+const gone = (pids: readonly number[]) => waitFor(`processes ${pids.join(', ')} to end`, () => (pids.some(isAlive) ? undefined : true));
 
 test('the banner says where to point SDKs, where the console, ClickHouse and the data are, and what is not configured', async () => {
   const glassway = await start();

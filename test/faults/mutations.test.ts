@@ -2,11 +2,10 @@
  * Whether the fault tests would notice: each piece that the promise rests on is taken out of a copy of the source,
  * and the scenario that it is there for must then say what went wrong.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { runScript } from '../kit/processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const COPIED = ['cli', 'contract', 'dashboards', 'ingest', 'proxy', 'test', 'package.json'];
@@ -55,17 +54,6 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(copy, { recursive: true, force: true }));
 
-async function verdictOf(scenario: string): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [join(copy, 'test/faults/run.ts'), '--quick', scenario], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (text: Buffer) => {
-      output += text.toString();
-    });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return { code, output };
-}
-
 test.each(MUTATIONS)(
   'without $without the scenario $scenario fails',
   async ({ file, code, instead, scenario, verdict }) => {
@@ -73,7 +61,7 @@ test.each(MUTATIONS)(
     const source = readFileSync(path, 'utf8');
     expect(source.split(code)).toHaveLength(2); // else this test has lost its object
     writeFileSync(path, source.replace(code, instead));
-    const seen = await verdictOf(scenario);
+    const seen = await runScript(join(copy, 'test/faults/run.ts'), ['--quick', scenario]);
     expect(seen.code).toBe(1);
     expect(seen.output).toMatch(new RegExp(`^ *${scenario} .*FAULT: .*${verdict.source}`, 'm'));
   },

@@ -3,11 +3,11 @@
  * to that ingest, a provider that counts. Everything is a real process that can be killed or stopped by its id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { glasswayPorts, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { commandOf, endProcess, isAlive, memoryOf, tree } from '../kit/processes.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
 import { type Relay, startRelay } from './relay.ts';
 
@@ -88,7 +88,7 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       return found;
     },
     async killAll() {
-      const pids = processTree(up.process.pid as number);
+      const pids = tree(up.process.pid as number);
       const gone = proxies.map((proxy) => proxy.kill('SIGKILL'));
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       await Promise.all(gone);
@@ -141,10 +141,8 @@ async function startProxyProcess(scratch: string, dataDir: string, config: objec
       return memoryMax_mb;
     },
     async kill(signal) {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-      const exited = once(child, 'exit');
-      child.kill(signal);
-      return ((await exited) as [number | null])[0];
+      await endProcess(child, signal);
+      return child?.exitCode ?? null;
     },
     start,
   };
@@ -161,39 +159,5 @@ export async function isReady(url: string): Promise<boolean> {
 }
 
 function findPart(up: RunningGlassway, command: string): number | undefined {
-  return processTree(up.process.pid as number).find((pid) => commandOf(pid).includes(command));
-}
-
-function processTree(pid: number): number[] {
-  let children: number[] = [];
-  try {
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-  return [pid, ...children.flatMap(processTree)];
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
-}
-
-function memoryOf(pid: number | undefined): number {
-  try {
-    return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
-  } catch {
-    return 0;
-  }
+  return tree(up.process.pid as number).find((pid) => commandOf(pid).includes(command));
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickh
 import { ClickHouseStartError, type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
 import { startTestClickHouse, TEST_DATABASE, TEST_MEMORY_BYTES, type TestClickHouse } from '../kit/clickhouse.ts';
 import { freePorts } from '../kit/ports.ts';
+import { isAlive } from '../kit/processes.ts';
 
 const folders: string[] = [];
 const running: EmbeddedClickHouse[] = [];
@@ -46,16 +47,6 @@ async function startFault(changes: Parameters<typeof optionsFor>[0]): Promise<{ 
   );
   if (!(failure instanceof ClickHouseStartError)) throw new Error(`started, or failed in another way: ${String(failure)}`);
   return { fault: failure.fault, message: failure.message };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A zombie answers to signals; its state is in /proc where there is one.
-    process.kill(pid, 0);
-    return !existsSync(`/proc/${pid}/stat`) || !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 /** As ClickHouse writes it; a call older than its retention would be gone with the next merge. */

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePorts } from './ports.ts';
+import { collect, type Ended, runScript } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const READY_MS = 60_000;
@@ -69,18 +70,8 @@ export function scratchDir(): string {
 }
 
 /** Starts the command without waiting for anything but its end; for what must fail. */
-export async function runToEnd(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
-    cwd: scratchDir(),
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const read = collect(child);
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return { code, output: read() };
+export function runToEnd(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return runScript(join(ROOT, 'cli/main.ts'), args, { cwd: scratchDir(), env: { ...process.env, ...env } });
 }
 
 export async function startGlassway(options: GlasswayOptions = {}): Promise<RunningGlassway> {
@@ -154,13 +145,4 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
     if (performance.now() > until_ms) throw new Error(`waited ${READY_MS / 1_000} s in vain for ${what}`);
     await new Promise((done) => setTimeout(done, 50));
   }
-}
-
-function collect(child: ChildProcess): () => string {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => {
-      text = (text + chunk.toString('utf8')).slice(-64 * 1024);
-    });
-  return () => text;
 }

@@ -1,10 +1,9 @@
 /** One command of Glassway as a process of its own, of this tree or of another release's: started, awaited, ended by its id. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { waitFor } from './glassway.ts';
-import { tree } from './processes.ts';
+import { endProcess, tree } from './processes.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 
@@ -46,13 +45,6 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
       await endProcess(child, signal);
     },
   };
-}
-
-export async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  await exited;
 }
 
 async function answersOk(url: string): Promise<boolean> {

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { Agent, request } from 'undici';
 import type { ProxyReport } from '../../../proxy/report.ts';
 import { glasswayPorts, waitFor } from '../../kit/glassway.ts';
+import { isAlive } from '../../kit/processes.ts';
 import { type FakeIngest, startFakeIngest } from '../../kit/proxy.ts';
 import { type HttpUpstream, startHandlerUpstream } from '../../kit/upstream.ts';
 
@@ -197,12 +198,3 @@ test('a port in use is said by name, and no worker stays', async () => {
   expect(code).toBe(1);
   expect(said).toMatch(new RegExp(`Port ${port}.*listen\\.proxy.*in use`));
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
