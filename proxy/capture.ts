@@ -2,9 +2,9 @@
  * Keeps the bodies of calls whose project captures them: references to the first bytes that went by, made text at the
  * end (`full`), or handed to redaction as they are (`redacted`). Bounded; never delays or changes what passes.
  */
-import { brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
 import type { CapturedBodies } from '../contract/record.ts';
+import { codingsOf } from './codings.ts';
 
 /** The lower of what the project allows and what the request asks for: a request may lower, never raise. */
 export function effectiveCapture(project: CaptureMode, request: CaptureMode | undefined): CaptureMode {
@@ -59,28 +59,20 @@ function createKeeper(bytesMax: number): { push: (chunk: Uint8Array) => void; ke
   };
 }
 
-/** Decoders that make do with a cut input and stop at `maxOutputLength`. */
-const DECODERS: Readonly<Record<string, (bytes: Buffer, bytesMax: number) => Buffer>> = {
-  gzip: (bytes, max) => gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: max }),
-  'x-gzip': (bytes, max) => gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: max }),
-  deflate: (bytes, max) => inflateSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: max }),
-  br: (bytes, max) => brotliDecompressSync(bytes, { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: max }),
-  zstd: (bytes, max) => zstdDecompressSync(bytes, { finishFlush: constants.ZSTD_e_flush, maxOutputLength: max }),
-};
 /** Compressed text may unfold to this many times the limit before it is given up. */
 const UNFOLD_MAX = 16;
 
 /** A body without its coding, at most `bytesMax` of it; the name of what is in the way where that is not possible. */
 export function decodeBody(bytes: Buffer, encoding: string, bytesMax: number): KeptBytes | { readonly undecoded: string } {
-  const name = encoding.trim().toLowerCase();
-  if (bytes.length === 0 || name === '' || name === 'identity') return { bytes, cut: false };
-  const decode = DECODERS[name];
-  if (decode === undefined) return { undecoded: `content-encoding ${JSON.stringify(encoding.slice(0, 80))}` };
+  const codings = bytes.length === 0 ? [] : codingsOf(encoding);
+  if (codings === undefined) return { undecoded: `content-encoding ${JSON.stringify(encoding.slice(0, 80))}` };
+  if (codings.length === 0) return { bytes, cut: false };
   try {
-    const whole = decode(bytes, bytesMax * UNFOLD_MAX);
+    let whole = bytes;
+    for (const coding of codings) whole = coding.sync(whole, bytesMax * UNFOLD_MAX);
     return { bytes: whole.subarray(0, bytesMax), cut: whole.length > bytesMax };
   } catch {
-    return { undecoded: `the ${name} body cannot be decoded` };
+    return { undecoded: `the ${encoding.trim().toLowerCase()} body cannot be decoded` };
   }
 }
 

@@ -2,32 +2,15 @@
  * Makes an error message fit to be stored: secrets out, length bounded. Providers echo credentials,
  * whole or masked; nothing that looks like one stays. Every pattern is linear in the text's length.
  */
+import { KEY_SHAPES } from './key-shapes.ts';
 
 export const ERROR_MESSAGE_BYTES_MAX = 1024;
 /** Longer texts are cut before the patterns run over them. */
 const READ_CHARS_MAX = 8 * 1024;
 const REDACTED = '[redacted]';
 
-/** Key shapes that announce themselves. A masked echo has asterisks or dots in it. */
-const KEY_SHAPES: readonly RegExp[] = [
-  // OpenAI, Anthropic, Stripe-like, OpenRouter, DeepSeek, Moonshot: sk-…; Groq gsk_…; xAI xai-…; Hugging Face hf_…;
-  // Perplexity pplx-…; Cerebras csk-…; NVIDIA nvapi-…; Replicate r8_…; Fireworks fw_…; Together tgp_v1_…; GitHub gh?_…
-  /\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|nvapi|r8|fw|fpk|tgp|sess|gh[opsur]|github_pat|glpat|xox[abprs])[-_][\w*•…-]+(?:\.+[\w*•…-]+)*/gi,
-  /\bpa-[\w*-]{20,}/g,
-  // Google: API keys, OAuth access tokens.
-  /\bAIza[\w*.-]{4,}/g,
-  /\bya29\.[\w.-]+/g,
-  // AWS: access key ids, Bedrock API keys.
-  /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9*]{8,}/g,
-  /\bABSK[\w+/=*-]{16,}/g,
-  /\bbedrock-api-key-[\w+/=*-]+/g,
-  // JSON web tokens.
-  /\beyJ[\w-]{8,}(?:\.[\w-]+)*/g,
-  // Anything masked: letters around a run of asterisks.
-  /[\w-]*\*{3,}[\w*-]*/g,
-  // Long hexadecimal text.
-  /\b[0-9a-f]{32,}\b/gi,
-];
+/** Beside the issuers' own shapes: anything masked, letters around a run of asterisks; long hexadecimal text. */
+const MASKED_OR_HEX = /[\w-]*\*{3,}[\w*-]*|\b[0-9a-f]{32,}\b/gi;
 const AUTHORIZATION = /\b(bearer|basic)\s{1,4}[\w+/=.~*-]{4,}/gi;
 const NAMED =
   /\b((?:api|access|secret|subscription|auth)?[-_ ]?(?:key|token|secret|password|signature|credential)s?)((?: provided)?["']?\s{0,3}[:=]\s{0,3}["']?)([\w+/=.*~-]{8,})/gi;
@@ -56,7 +39,11 @@ function withoutKeys(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
   let clean = text.slice(0, READ_CHARS_MAX).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ' ');
   clean = clean.replace(AUTHORIZATION, (_all, scheme: string) => `${scheme} ${REDACTED}`);
-  for (const shape of KEY_SHAPES) clean = clean.replace(shape, redactKey);
+  for (const { hints, pattern, echo } of KEY_SHAPES) {
+    if (echo) clean = clean.replace(echo, redactKey);
+    if (hints.some((hint) => clean.includes(hint))) clean = clean.replace(pattern, redactKey);
+  }
+  clean = clean.replace(MASKED_OR_HEX, redactKey);
   return clean.replace(NAMED, (all, name: string, between: string, value: string) =>
     /[\d*]/.test(value) && value.length >= 12 ? `${name}${between}${REDACTED}` : all,
   );

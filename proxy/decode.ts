@@ -5,7 +5,7 @@
  * complete when its response is. Output is bounded; what cannot be decoded is reported, never thrown.
  */
 import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
+import { type Coding, codingsOf } from './codings.ts';
 
 export type DecodeFault = 'too_large' | 'unknown_encoding' | 'decode_failed' | 'decode_backlog';
 
@@ -27,62 +27,15 @@ export interface BodyDecoder {
   end(done: () => void): void;
 }
 
-interface Coding {
-  readonly sync: (bytes: Uint8Array, outputBytesMax: number) => Buffer;
-  readonly stream: (first: Uint8Array) => Transform;
-}
-
 const SYNC_INPUT_BYTES_MAX = 256 * 1024;
 const SYNC_OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
 const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 /** What a queued write costs beside its bytes: a backlog of tiny chunks must hit the limit too. */
 const WRITE_OVERHEAD_BYTES = 512;
-/** More layers than this are no honest use of the field. */
-const LAYERS_MAX = 4;
-
-// Flushing at the end gives what a cut-off body holds instead of an error.
-const ZLIB = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH };
-const BROTLI = { flush: zlib.constants.BROTLI_OPERATION_FLUSH, finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH };
-const ZSTD = { flush: zlib.constants.ZSTD_e_flush, finishFlush: zlib.constants.ZSTD_e_flush };
-
-const GZIP: Coding = {
-  sync: (bytes, maxOutputLength) => zlib.gunzipSync(bytes, { ...ZLIB, maxOutputLength }),
-  stream: () => zlib.createGunzip(ZLIB),
-};
-// RFC 9110 §8.4.1.2: `deflate` is the zlib format, but some servers send the bare deflate data.
-const DEFLATE: Coding = {
-  sync: (bytes, maxOutputLength) => (hasZlibHeader(bytes) ? zlib.inflateSync : zlib.inflateRawSync)(bytes, { ...ZLIB, maxOutputLength }),
-  stream: (first) => (hasZlibHeader(first) ? zlib.createInflate(ZLIB) : zlib.createInflateRaw(ZLIB)),
-};
-const CODINGS: Readonly<Record<string, Coding>> = {
-  gzip: GZIP,
-  'x-gzip': GZIP,
-  deflate: DEFLATE,
-  br: {
-    sync: (bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { ...BROTLI, maxOutputLength }),
-    stream: () => zlib.createBrotliDecompress(BROTLI),
-  },
-  zstd: {
-    sync: (bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { ...ZSTD, maxOutputLength }),
-    stream: () => zlib.createZstdDecompress(ZSTD),
-  },
-};
-
 export function createBodyDecoder(options: DecodeOptions): BodyDecoder {
-  if (options.contentEncoding === '') return new PlainDecoder(options);
-  const names = options.contentEncoding
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'identity');
-  if (names.length === 0) return new PlainDecoder(options);
-  const codings: Coding[] = [];
-  // The codings are listed in the order in which they were applied.
-  for (const name of names.reverse()) {
-    const coding = Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined;
-    if (!coding || codings.length === LAYERS_MAX) return new UnreadDecoder(options);
-    codings.push(coding);
-  }
+  const codings = codingsOf(options.contentEncoding);
+  if (codings === undefined) return new UnreadDecoder(options);
+  if (codings.length === 0) return new PlainDecoder(options);
   return new LayeredDecoder(options, codings);
 }
 
@@ -312,10 +265,4 @@ class DecodePipeline {
     for (const stage of this.stages) stage?.destroy();
     this.done?.();
   }
-}
-
-/** RFC 1950 §2.2: compression method 8, and a header that is a multiple of 31. */
-function hasZlibHeader(bytes: Uint8Array): boolean {
-  const [method = 0, flags = 0] = bytes;
-  return (method & 0x0f) === 8 && ((method << 8) | flags) % 31 === 0;
 }
