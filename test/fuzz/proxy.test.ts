@@ -4,18 +4,19 @@
  */
 import fc from 'fast-check';
 import { GATEWAY_ERRORS } from '../../contract/errors.ts';
-import { startTestProxy, type TestProxy } from '../kit/proxy.ts';
+import { watchMemory } from '../kit/process-memory.ts';
+import { type ProxyChild, startProxyChild } from '../kit/proxy-child.ts';
 import { RawClient } from '../kit/raw-http.ts';
 import { type HttpUpstream, startUpstream } from '../kit/upstream.ts';
 
 let provider: HttpUpstream;
-let proxy: TestProxy;
+let proxy: ProxyChild;
 beforeAll(async () => {
   provider = await startUpstream((res, { body }) => {
     res.setHeader('content-type', body.length % 2 === 0 ? 'application/json' : 'text/event-stream');
     res.end(body); // what was made up comes back as an answer, to be read as one
   });
-  proxy = await startTestProxy(
+  proxy = await startProxyChild(
     { openai: provider.origin, anthropic: provider.origin, gemini: provider.origin },
     { projects: { all: { capture: 'full' } } },
   );
@@ -157,7 +158,7 @@ const RUNS = 400;
 const MEMORY_BYTES_MAX = 200 * 1024 ** 2;
 
 test('well-framed requests of any content are carried or refused by name', async () => {
-  const before = process.memoryUsage().rss;
+  const grown_bytes = watchMemory(proxy.pid);
   await fc.assert(
     fc.asyncProperty(call, async ({ method, target: wanted, headers, body: payload, chunked }) => {
       const lines = headers.map(([name, value]) => `${name}: ${value.replace(/[\0\r\n]/g, '')}\r\n`).join('');
@@ -180,7 +181,7 @@ test('well-framed requests of any content are carried or refused by name', async
     }),
     { numRuns: RUNS },
   );
-  expect(process.memoryUsage().rss - before).toBeLessThan(MEMORY_BYTES_MAX);
+  expect(grown_bytes()).toBeLessThan(MEMORY_BYTES_MAX);
 });
 
 test('bytes that are no HTTP are refused or dropped', async () => {

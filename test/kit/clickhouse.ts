@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
 import { migrate } from '../../ingest/migrate.ts';
+import { endAtLast } from './leftovers.ts';
 import { freePorts } from './ports.ts';
 
 export const TEST_DATABASE = 'glassway';
@@ -54,11 +55,11 @@ export async function startTestClickHouse(options: TestClickHouseOptions = {}): 
   const common = { url: server.url, log: { level: ClickHouseLogLevel.OFF }, ...(migrated ? { database } : {}) };
   const client = createClient({ ...common, ...server.writer });
   const readerClient = createClient({ ...common, ...server.reader });
-  const stop = async () => {
+  const stop = endAtLast(async () => {
     await Promise.all([client.close(), readerClient.close()]);
     await server.stop();
     if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
-  };
+  });
   try {
     if (migrated) await migrateServer(server);
   } catch (error) {

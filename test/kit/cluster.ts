@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '../../ingest/clickhouse/embedded.ts';
 import { TEST_DATABASE, TEST_MEMORY_BYTES } from './clickhouse.ts';
+import { endAtLast } from './leftovers.ts';
 import { freePorts } from './ports.ts';
 
 export const TEST_CLUSTER = 'shards';
@@ -54,11 +55,11 @@ export async function startTestCluster({ shards = 2 }: TestClusterOptions = {}):
     clients,
     reader,
     urls,
-    async stop() {
+    stop: endAtLast(async () => {
       await Promise.all([...clients, reader].map((client) => client.close()));
       await Promise.all(servers.map((server) => server.stop()));
       rmSync(folder, { recursive: true, force: true });
-    },
+    }),
   };
 }
 

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { endAtLast } from './leftovers.ts';
 import { freePorts } from './ports.ts';
 import { collect, type Ended, runScript } from './processes.ts';
 
@@ -124,6 +125,7 @@ export async function startGlassway(options: GlasswayOptions = {}): Promise<Runn
       return code;
     },
   };
+  endAtLast(() => running.stop());
   try {
     await waitFor('Glassway to be ready', async () => {
       if (child.exitCode !== null) throw new Error(`glassway ended with ${child.exitCode}:\n${output()}`);

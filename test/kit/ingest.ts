@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from '../../contract/config.ts';
 import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH, type BatchAnswer, type CallRecord } from '../../contract/record.ts';
 import { type Ingest, startIngest } from '../../ingest/main.ts';
 import type { TestClickHouse } from './clickhouse.ts';
+import { endAtLast } from './leftovers.ts';
 import { freePorts } from './ports.ts';
 
 export async function ingestSettings(clickhouse: TestClickHouse, changes: Partial<Settings> = {}, url = clickhouse.url): Promise<Settings> {
@@ -24,6 +25,7 @@ export async function ingestSettings(clickhouse: TestClickHouse, changes: Partia
 
 export async function startTestIngest(settings: Settings, log: (level: string, message: string) => void = () => {}): Promise<Ingest> {
   const ingest = await startIngest(settings, { version: '0.0.0-test', log });
+  endAtLast(() => ingest.stop()); // which may be called twice
   for (let tries = 0; tries < 300; tries += 1) {
     const response = await fetch(`${ingest.url}/readyz`);
     await response.arrayBuffer();

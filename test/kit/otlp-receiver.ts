@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import generated from 'otlp-proto/build/src/generated/root.js';
+import { endAtLast } from './leftovers.ts';
 
 export interface AnyValue {
   readonly stringValue?: string;
@@ -147,11 +148,11 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
   return Object.assign(receiver, {
     httpUrl: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     grpcUrl: `http://127.0.0.1:${grpcPort}`,
-    async stop() {
+    stop: endAtLast(async () => {
       server.forceShutdown();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
-    },
+    }),
   });
 }
 

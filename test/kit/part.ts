@@ -2,13 +2,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { waitFor } from './glassway.ts';
+import { endAtLast } from './leftovers.ts';
 import { endProcess, tree } from './processes.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 
 export interface Part {
   readonly url: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
+  /** What it has logged as its own faults. */
+  readonly errors: readonly string[];
   start(): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<void>;
 }
@@ -28,12 +34,23 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, JSON.stringify(config)); // JSON is YAML
   let child: ChildProcess | undefined;
+  const errors: string[] = [];
   return {
     url,
+    errors,
+    get pid() {
+      if (child?.pid === undefined) throw new Error(`${name} does not run`);
+      return child.pid;
+    },
     async start() {
       const args = [main, command, '--config', file, '--data', join(folder, name)];
-      const running = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+      const running = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
       child = running;
+      endAtLast(() => endProcess(running, 'SIGKILL'));
+      createInterface({ input: running.stderr }).on('line', (line) => {
+        process.stderr.write(`${line}\n`);
+        if (/^\S+ error /.test(line)) errors.push(line);
+      });
       await waitFor(name, async () => {
         if (running.exitCode !== null) throw new Error(`${name} ended with ${running.exitCode}`);
         return (await answersOk(readyUrl)) ? true : undefined;

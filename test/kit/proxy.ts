@@ -19,6 +19,7 @@ import { createProxyMetrics, type ProxyMetrics } from '../../proxy/metrics.ts';
 import type { ProviderKeys } from '../../proxy/provider-keys.ts';
 import { checkPatterns } from '../../proxy/redact/patterns.ts';
 import { startShipper } from '../../proxy/ship.ts';
+import { endAtLast } from './leftovers.ts';
 import { closeServer, listenOnLoopback } from './upstream.ts';
 
 const WAIT_MS_MAX = 8_000;
@@ -89,10 +90,10 @@ export async function startFakeIngest(): Promise<FakeIngest> {
     batches,
     answer: () => ({ status: 200 }),
     records: () => batches.filter((batch) => batch.status === 200).flatMap((batch) => batch.records),
-    async close() {
+    close: endAtLast(async () => {
       server.closeAllConnections();
       await closeServer(server);
-    },
+    }),
   };
   return ingest;
 }
@@ -194,7 +195,7 @@ export async function startTestProxy(
     errors,
     records,
     record: async () => (await records(1))[0] as CallRecord,
-    async close() {
+    close: endAtLast(async () => {
       app.cutOff();
       const closed = closeServer(app.server);
       await app.close();
@@ -203,7 +204,7 @@ export async function startTestProxy(
       journal.close();
       await ingest.close();
       rmSync(folder, { recursive: true, force: true });
-    },
+    }),
   };
 }
 

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { endAtLast } from './leftovers.ts';
 
 /** One request as it arrived. */
 export interface SeenRequest {
@@ -71,10 +72,10 @@ export async function startHandlerUpstream(listener: RequestListener): Promise<H
     server,
     requests: [],
     connections: () => connections,
-    async close() {
+    close: endAtLast(async () => {
       for (const socket of open) socket.destroy();
       await closeServer(server);
-    },
+    }),
   };
 }
 
@@ -116,10 +117,10 @@ export async function startRawUpstream(onRequest: (socket: Socket, head: string)
     origin: `http://127.0.0.1:${port}`,
     port,
     sockets,
-    async close() {
+    close: endAtLast(async () => {
       for (const socket of sockets) socket.destroy();
       await closeServer(server);
-    },
+    }),
   };
 }
 

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type RunningProxy, startProxy } from '../../../proxy/main.ts';
+import { endAtLast } from '../../kit/leftovers.ts';
 import { freePort } from '../../kit/ports.ts';
 import { type FakeIngest, settingsFrom, startFakeIngest, waitFor } from '../../kit/proxy.ts';
 import { headerOf, parseResponse, RawClient } from '../../kit/raw-http.ts';
@@ -50,8 +51,10 @@ async function settings(overrides: Record<string, unknown> = {}) {
   });
 }
 
-const start = async (overrides: Record<string, unknown> = {}): Promise<RunningProxy> =>
-  startProxy(await settings(overrides), { dataDir, version: '1.2.3', log });
+const start = async (overrides: Record<string, unknown> = {}): Promise<RunningProxy> => {
+  const proxy = await startProxy(await settings(overrides), { dataDir, version: '1.2.3', log });
+  return { ...proxy, stop: endAtLast(() => proxy.stop()) };
+};
 const portOf = (proxy: RunningProxy) => Number(new URL(proxy.url).port);
 /** Waits until no new connection is taken. */
 const refused = (proxy: RunningProxy) =>

@@ -1,8 +1,11 @@
 /** Everything that a client can hold or send has a limit, and reaching it harms nobody else. */
 import { execFile, execFileSync } from 'node:child_process';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { watchMemory } from '../../kit/process-memory.ts';
 import { metricValue, startTestProxy, type TestProxy, waitFor } from '../../kit/proxy.ts';
+import { type ProxyChild, startProxyChild } from '../../kit/proxy-child.ts';
 import { RawClient } from '../../kit/raw-http.ts';
 import { type HttpUpstream, startHandlerUpstream, startUpstream } from '../../kit/upstream.ts';
 
@@ -184,7 +187,45 @@ const hasSlowhttptest = (() => {
   30_000,
 );
 
-describe('what a body may cost', () => {
+const ENDLESS_START = 'data: {"a":"';
+/** Twice what the process may grow by. */
+const MEBIBYTES = 300;
+const ENDLESS_BYTES = MEBIBYTES * 1024 ** 2 + ENDLESS_START.length;
+
+/** One line of a stream that has no end until the stream has. */
+function sendEndlessLine(_req: IncomingMessage, res: ServerResponse): void {
+  const line = Buffer.alloc(1024 ** 2, 'x');
+  res.writeHead(200, { 'content-type': 'text/event-stream' });
+  res.write(ENDLESS_START);
+  let left = MEBIBYTES;
+  const more = (): void => {
+    while (left > 0) {
+      left -= 1;
+      if (!res.write(line)) {
+        res.once('drain', more);
+        return;
+      }
+    }
+    res.end();
+  };
+  more();
+}
+
+describe('what a body may cost the process that carries it', () => {
+  const GROWN_BYTES_MAX = 150 * 1024 ** 2;
+  let child: ProxyChild;
+  let endless: HttpUpstream;
+  beforeAll(async () => {
+    endless = await startHandlerUpstream(sendEndlessLine);
+    child = await startProxyChild({ openai: provider.origin, endless: endless.origin }, { limits: { bodyBytes: 1024 ** 2 } });
+    await (await fetch(`${child.origin}/openai/v1/models`)).text(); // so that what every call needs is loaded
+    await child.recorded(1);
+  });
+  afterAll(async () => {
+    await child?.close();
+    await endless?.close();
+  });
+
   /** 512 MiB of zeros in some 500 KB of gzip, or some hundreds of bytes of brotli. */
   const ZEROS = Buffer.alloc(64 * 1024 ** 2);
   const BOMBS: readonly (readonly [string, string, Buffer])[] = [
@@ -197,45 +238,28 @@ describe('what a body may cost', () => {
     'a decompression bomb (%s) passes byte for byte, and the tap reads no more than its limit',
     async (_name, encoding, bomb) => {
       answerWith = { headers: { 'content-type': 'application/json', 'content-encoding': encoding }, body: bomb };
-      const { port } = await start({ limits: { bodyBytes: 1024 ** 2 } });
-      const before = process.memoryUsage().rss;
-      const client = await RawClient.connect(port);
+      const records = child.ingest.records().length;
+      const grown_bytes = watchMemory(child.pid);
+      const client = await RawClient.connect(child.port);
       client.write('GET /openai/v1/models HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n');
       const answer = await client.readAll();
       expect(answer.subarray(answer.indexOf('\r\n\r\n') + 4).includes(bomb.subarray(0, 64))).toBe(true);
-      await proxy?.record();
-      expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1024 ** 2);
+      await child.recorded(records + 1);
+      expect(grown_bytes()).toBeLessThan(GROWN_BYTES_MAX);
     },
   );
 
   test('a line of a stream that never ends is passed on, and holds no memory', async () => {
-    const line = Buffer.alloc(1024 ** 2, 'x');
-    const endless = await startHandlerUpstream((_req, res) => {
-      res.writeHead(200, { 'content-type': 'text/event-stream' });
-      res.write('data: {"a":"');
-      let left = 200;
-      const more = (): void => {
-        while (left > 0) {
-          left -= 1;
-          if (!res.write(line)) {
-            res.once('drain', more);
-            return;
-          }
-        }
-        res.end();
-      };
-      more();
-    });
-    proxy = await startTestProxy({ openai: endless.origin });
-    const { port } = proxy;
-    const answer = await fetch(`http://127.0.0.1:${port}/openai/v1/chat/completions`, { method: 'POST', body: '{"stream":true}' });
-    const before = process.memoryUsage().rss;
+    const records = child.ingest.records().length;
+    const grown_bytes = watchMemory(child.pid);
+    const answer = await fetch(`${child.origin}/endless/v1/chat/completions`, { method: 'POST', body: '{"stream":true}' });
     let bytes = 0;
     for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.length;
-    expect(bytes).toBe(200 * 1024 ** 2 + 12);
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 ** 2);
-    expect((await proxy.record()).response_bytes).toBe(bytes);
-    await endless.close();
+    expect(bytes).toBe(ENDLESS_BYTES);
+    await child.recorded(records + 1);
+    expect(grown_bytes()).toBeLessThan(GROWN_BYTES_MAX);
+    expect(child.ingest.records().at(-1)?.response_bytes).toBe(bytes);
+    expect(child.errors).toEqual([]);
   });
 });
 
