@@ -138,6 +138,7 @@ export const CALL_COLUMNS = [
     since: 3,
     description: "the flags of the caller's traceparent, 1: sampled; NULL without one",
   },
+  { name: 'trace_state', type: 'String', from: 'proxy', since: 4, description: "the caller's tracestate; empty without one" },
 ] as const satisfies readonly Column[];
 
 /** What a column of this type says when nobody knows. */

@@ -39,7 +39,7 @@ export interface CapturedBodies {
 }
 
 /** The version of the record's shape; ingest accepts this one and older ones. */
-export const RECORD_VERSION = 3;
+export const RECORD_VERSION = 4;
 
 export interface CallRecord extends ProxyColumns {
   /** RECORD_VERSION of the proxy that wrote it. */

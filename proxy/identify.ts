@@ -22,6 +22,8 @@ export interface Identity {
   readonly span_id: string;
   /** Of the caller's traceparent; null without one. */
   readonly trace_flags: number | null;
+  /** As it goes with spans: what is valid of the caller's, within the limits; empty without traceparent. */
+  readonly trace_state: string;
   readonly key_fingerprint: string;
   readonly sdk: string;
 }
@@ -57,7 +59,7 @@ const HEADER_FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>(
 const RIVAL_TAG_PREFIX = 'helicone-property-';
 
 /** Headers of which the first value is read, and what reads it. */
-const PLAIN_HEADERS = ['traceparent', 'user-agent', ...CREDENTIAL_HEADERS] as const;
+const PLAIN_HEADERS = ['traceparent', 'tracestate', 'user-agent', ...CREDENTIAL_HEADERS] as const;
 type PlainHeader = (typeof PLAIN_HEADERS)[number];
 type PlainHeaders = { [Name in PlainHeader]?: string };
 const PLAIN_NAMES: ReadonlySet<string> = new Set(PLAIN_HEADERS);
@@ -87,7 +89,10 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = (raw[i] as string).toLowerCase();
       const value = raw[i + 1] as string;
-      if (!collect(name, value, found) && isPlain(name)) plain[name] ??= value;
+      if (collect(name, value, found) || !isPlain(name)) continue;
+      // The one of them that may be in pieces: https://www.w3.org/TR/trace-context/#tracestate-header
+      if (name === 'tracestate' && plain.tracestate !== undefined) plain.tracestate += `,${value}`;
+      else plain[name] ??= value;
     }
     if (keyProject !== undefined && found.project !== '' && found.project !== keyProject)
       throw new GatewayError('project_forbidden', `The tag is ${JSON.stringify(found.project)}; leave it out, or send that project's key.`);
@@ -103,6 +108,7 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
       parent_span_id: trace?.parent_span_id ?? '',
       span_id: randomHex(8),
       trace_flags: trace?.trace_flags ?? null,
+      trace_state: trace === undefined || plain.tracestate === undefined ? '' : parseTracestate(plain.tracestate),
       key_fingerprint: fingerprint(credential(plain, query)),
       sdk: sdkName(plain['user-agent'] ?? ''),
     };
@@ -196,6 +202,26 @@ function parseTraceparent(value: string): { trace_id: string; parent_span_id: st
   const match = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/.exec(value);
   if (!match) return undefined;
   return { trace_id: match[1] as string, parent_span_id: match[2] as string, trace_flags: Number.parseInt(match[3] as string, 16) };
+}
+
+const TRACE_STATE_CHARS_MAX = 512;
+const TRACE_STATE_MEMBERS_MAX = 32;
+/** https://www.w3.org/TR/trace-context/#list-members: a key, and a value of printable ASCII without comma and equals sign. */
+const TRACE_STATE_MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+
+/** The members that are some, the first of each key, from the left as many as fit: the newest stand there. */
+function parseTracestate(value: string): string {
+  const members = new Map<string, string>();
+  let chars = 0;
+  for (const part of value.split(',')) {
+    const member = part.trim();
+    const key = member.slice(0, member.indexOf('='));
+    if (!TRACE_STATE_MEMBER.test(member) || members.has(key)) continue;
+    chars += member.length + 1;
+    if (chars - 1 > TRACE_STATE_CHARS_MAX || members.size === TRACE_STATE_MEMBERS_MAX) break;
+    members.set(key, member);
+  }
+  return [...members.values()].join(',');
 }
 
 const randomPool = Buffer.alloc(4_096);

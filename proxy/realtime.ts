@@ -164,5 +164,6 @@ function turnRecord(
     server_port: route.port,
     output_chunks: null,
     trace_flags: identity.trace_flags,
+    trace_state: identity.trace_state,
   };
 }

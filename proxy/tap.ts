@@ -293,6 +293,7 @@ export class CallTap {
       server_port: this.#options.route.port,
       output_chunks: facts?.streamed ? facts.eventCount : null,
       trace_flags: this.#options.identity.trace_flags,
+      trace_state: this.#options.identity.trace_state,
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
     if (this.#capture && this.#options.capture === 'full')

@@ -7,7 +7,7 @@
  * https://github.com/open-telemetry/semantic-conventions-genai
  */
 import type { AttributeValue } from '@opentelemetry/api';
-import type { CallColumnName } from '../../contract/columns.ts';
+import { CALL_COLUMNS, type CallColumnName } from '../../contract/columns.ts';
 import type { Conventions } from '../../contract/otlp-settings.ts';
 import type { SpanCall } from './span-call.ts';
 
@@ -191,6 +191,7 @@ export const OTHER_COLUMNS: Readonly<Partial<Record<CallColumnName, string>>> = 
   span_id: "the span's id",
   parent_span_id: "the span's parent",
   trace_flags: 'whether it is exported, with a parent-based sampler',
+  trace_state: "the span's trace state",
   error_message: "the span's status, and event `exception`",
   tags: 'attributes `glassway.tag.<name>`',
   usage_raw: 'not exported: its counts are',
@@ -201,12 +202,18 @@ export const OTHER_COLUMNS: Readonly<Partial<Record<CallColumnName, string>>> = 
   ingest_id: "the resource's `service.instance.id`, of the ingest that exports",
 };
 
-type NamedAttribute = readonly [name: string, value: SpanAttribute['value']];
+export type NamedAttribute = readonly [name: string, type: AttributeType, value: SpanAttribute['value'], fewValues: boolean];
+
+/** Columns with few different values, so that what is made of each may be kept. */
+const FEW_VALUES: ReadonlySet<string> = new Set(
+  CALL_COLUMNS.filter(({ type }) => type === 'LowCardinality(String)').map(({ name }) => name),
+);
 
 /** The attributes that the conventions in use have, ready to be walked for each span. */
 export function attributesOf(conventions: Conventions): readonly NamedAttribute[] {
   return SPAN_ATTRIBUTES.flatMap((attribute): NamedAttribute[] => {
     const name = conventions === 'next' ? (attribute.next ?? attribute.name) : attribute.name;
-    return name === undefined ? [] : [[name, attribute.value]];
+    const fewValues = attribute.columns.length === 1 && attribute.columns.every((column) => FEW_VALUES.has(column));
+    return name === undefined ? [] : [[name, attribute.type, attribute.value, fewValues]];
   });
 }

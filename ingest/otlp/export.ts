@@ -16,7 +16,7 @@ import { startLate } from './late.ts';
 import { Ledger, type Slot } from './ledger.ts';
 import { Outbox, type SpanResult } from './outbox.ts';
 import { createSender } from './sender.ts';
-import { TRACES } from './signals.ts';
+import { tracesOf } from './signals.ts';
 import { createMakeSpan, hasSpan } from './span.ts';
 import type { SpanCall } from './span-call.ts';
 import { createStoredCalls } from './stored-calls.ts';
@@ -85,12 +85,14 @@ export function exportParts({
   const { traces, projects } = settings;
   const conventions: Conventions = wantsNextConventions(env) ? 'next' : traces.conventions;
   const scope = { name: 'glassway', version, schemaUrl: SCHEMA_URL };
-  const makeSpan = createMakeSpan({ resource: exportResource(version, ingestId), scope, conventions, messages: traces.messages });
+  const maker = { resource: exportResource(version, ingestId), scope, conventions, messages: traces.messages };
+  const makeSpan = createMakeSpan(maker);
+  const signal = tracesOf(maker);
   const outboxes = new Map<RouteName, Outbox>();
   const all = destinations.map((destination) => {
     const outbox = new Outbox({
       name: `the trace receiver ${destination.name}`,
-      sender: createSender(destination.target, TRACES),
+      sender: createSender(destination.target, signal),
       makeSpan,
       queueSpansMax: traces.queueSpans,
       queueBytesMax: traces.queueBytes,

@@ -3,15 +3,15 @@
  * take spans now puts the destination to rest; until it is over, spans are left to the table (Slot.defer) at once, and
  * what brings it back is an export from the table that works (`exportNow`). Nothing here waits for a receiver.
  */
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Slot } from './ledger.ts';
 import type { Sender, SendResult } from './sender.ts';
+import type { CallSpan } from './span.ts';
 import type { SpanCall } from './span-call.ts';
 
 export interface OutboxOptions {
   readonly name: string;
-  readonly sender: Sender<ReadableSpan[]>;
-  readonly makeSpan: (call: SpanCall) => ReadableSpan;
+  readonly sender: Sender<CallSpan[]>;
+  readonly makeSpan: (call: SpanCall) => CallSpan;
   readonly queueSpansMax: number;
   readonly queueBytesMax: number;
   readonly batchSpansMax: number;

@@ -8,18 +8,22 @@ import {
   TraceExporterMetricsHelper,
 } from '@opentelemetry/otlp-transformer';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Signal } from './sender.ts';
+import type { CallSpan, SpanMaker } from './span.ts';
+import { createSpanSerializer } from './span-protobuf.ts';
 
-export const TRACES: Signal<ReadableSpan[]> = {
-  name: 'TRACES',
-  path: 'v1/traces',
-  grpcService: 'TraceExportService',
-  grpcMethod: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
-  json: JsonTraceSerializer,
-  protobuf: ProtobufTraceSerializer,
-  helper: TraceExporterMetricsHelper,
-};
+/** The spans that this maker makes. */
+export function tracesOf(maker: SpanMaker): Signal<CallSpan[]> {
+  return {
+    name: 'TRACES',
+    path: 'v1/traces',
+    grpcService: 'TraceExportService',
+    grpcMethod: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+    json: JsonTraceSerializer,
+    protobuf: { ...ProtobufTraceSerializer, serializeRequest: createSpanSerializer(maker) },
+    helper: TraceExporterMetricsHelper,
+  };
+}
 
 export const METRICS: Signal<ResourceMetrics> = {
   name: 'METRICS',

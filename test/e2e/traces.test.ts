@@ -79,6 +79,7 @@ test('a caller with OpenTelemetry’s SDK: its span is the parent of ours, in on
   new W3CTraceContextPropagator().inject(trace.setSpan(context.active(), span), headers, {
     set: (carrier, key, value) => Object.assign(carrier as object, { [key]: String(value) }),
   });
+  headers['tracestate'] = 'vendor=t61rcWkgMzE,other=1';
   await ask('checkout', headers);
   span.end();
   await tracers.forceFlush();
@@ -88,6 +89,7 @@ test('a caller with OpenTelemetry’s SDK: its span is the parent of ours, in on
   expect(found).toMatchObject({
     traceId: mine?.spanContext().traceId,
     parentSpanId: mine?.spanContext().spanId,
+    traceState: headers['tracestate'],
     name: 'chat gpt-4o',
     headers: { 'x-key': 'k-1', 'content-encoding': 'gzip' },
   });

@@ -26,6 +26,8 @@ export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
+  readonly traceState: string;
+  readonly flags: number;
   readonly name: string;
   readonly kind: number;
   readonly start_ns: bigint;
@@ -208,6 +210,8 @@ function spansOf(request: Json, headers: ReceivedSpan['headers']): ReceivedSpan[
         traceId: hex(span['traceId']),
         spanId: hex(span['spanId']),
         parentSpanId: hex(span['parentSpanId']),
+        traceState: String(span['traceState']),
+        flags: Number(span['flags']),
         name: String(span['name']),
         kind: Number(span['kind']),
         start_ns: BigInt(String(span['startTimeUnixNano'])),

@@ -70,6 +70,7 @@ export function sampleCall(overrides: Partial<CallRow> = {}): CallRow {
     server_port: 443,
     output_chunks: null,
     trace_flags: null,
+    trace_state: '',
     ingest_id: 'ingest-a',
     ...overrides,
   };

@@ -9,15 +9,18 @@ import { type CallRecord, parseRecord, RECORD_VERSION } from '../../contract/rec
 import { type AttributeType, SPAN_ATTRIBUTES } from '../../ingest/otlp/attributes.ts';
 import { createMakeSpan } from '../../ingest/otlp/span.ts';
 import type { SpanCall } from '../../ingest/otlp/span-call.ts';
+import { createSpanSerializer } from '../../ingest/otlp/span-protobuf.ts';
 import type { CallFacts } from '../../proxy/extract.ts';
 import { OPENAI_FIXTURES } from '../fixtures/providers/openai.ts';
 import { OTHER_FIXTURES } from '../fixtures/providers/others.ts';
 import { VENDOR_FIXTURES } from '../fixtures/providers/vendors.ts';
-import { type AnyValue, decodeSpans } from '../kit/otlp-receiver.ts';
+import { type AnyValue, decodeSpans, type ReceivedSpan } from '../kit/otlp-receiver.ts';
 import { callOf, extractCall, seededRandom } from './kit.ts';
 import { HAVE_RECORDINGS, readRecordings, replay } from './recordings.ts';
 
-const makeSpan = createMakeSpan({ resource: emptyResource(), scope: { name: 'glassway' }, conventions: '1.41.1', messages: true });
+const MAKER = { resource: emptyResource(), scope: { name: 'glassway' }, conventions: '1.41.1', messages: true } as const;
+const makeSpan = createMakeSpan(MAKER);
+const serialize = createSpanSerializer(MAKER);
 
 /** The row of a call, as the tap and ingest make it of the same facts. */
 function rowOf(facts: CallFacts, call: Partial<CallRecord>): SpanCall {
@@ -56,34 +59,48 @@ function rowOf(facts: CallFacts, call: Partial<CallRecord>): SpanCall {
   return { ...parsed.record, cost_usd: '0.000012345', cost_source: 'catalogue', price_version: 'v' };
 }
 
-/** OTLP's kinds of values; a whole double is written as an int by OpenTelemetry's JavaScript. */
-const KINDS: Readonly<Record<AttributeType, readonly string[]>> = {
-  string: ['stringValue'],
-  int: ['intValue'],
-  double: ['doubleValue', 'intValue'],
-  boolean: ['boolValue'],
-  'string[]': ['arrayValue'],
+/** OTLP's kinds of values. */
+const KINDS: Readonly<Record<AttributeType, keyof AnyValue>> = {
+  string: 'stringValue',
+  int: 'intValue',
+  double: 'doubleValue',
+  boolean: 'boolValue',
+  'string[]': 'arrayValue',
 };
 
 function faultsOf(call: SpanCall): string[] {
   const spans = [makeSpan(call)];
   const faults: string[] = [];
-  for (const [protocol, bytes] of [
-    ['protobuf', ProtobufTraceSerializer.serializeRequest(spans)],
-    ['json', JsonTraceSerializer.serializeRequest(spans)],
+  const [ours, theirs] = [decodeSpans(serialize(spans), 'protobuf'), decodeSpans(officially(ProtobufTraceSerializer, spans), 'protobuf')];
+  if (sameKinds(ours) !== sameKinds(theirs)) faults.push('protobuf: not what OpenTelemetry’s own serializer makes');
+  for (const [protocol, [span]] of [
+    ['protobuf', ours],
+    ['json', decodeSpans(officially(JsonTraceSerializer, spans), 'json')],
   ] as const) {
-    const [span] = decodeSpans(bytes as Uint8Array, protocol);
     if (span?.traceId !== call.trace_id || span.spanId !== call.span_id) faults.push(`${protocol}: not its ids`);
     for (const { name, type, value } of SPAN_ATTRIBUTES) {
       if (name === undefined) continue;
       const wanted = value(call);
       const found = span?.attributes.get(name);
       const [kind] = Object.keys(found ?? {});
-      if (wanted === undefined ? found !== undefined : !KINDS[type].includes(kind ?? '') || !isSame(wanted, found))
+      // OpenTelemetry's JavaScript writes a double that is whole as an int.
+      const isKind = kind === KINDS[type] || (protocol === 'json' && type === 'double' && kind === 'intValue');
+      if (wanted === undefined ? found !== undefined : !isKind || !isSame(wanted, found))
         faults.push(`${protocol} ${name}: ${JSON.stringify(found)}, the row says ${JSON.stringify(wanted)}`);
     }
   }
   return faults;
+}
+
+const officially = ({ serializeRequest }: typeof ProtobufTraceSerializer, spans: Parameters<typeof serializeRequest>[0]): Uint8Array =>
+  serializeRequest(spans) as Uint8Array;
+
+/** Spans as text to compare, integers and doubles alike. */
+function sameKinds(spans: readonly ReceivedSpan[]): string {
+  return JSON.stringify(spans, (_key, value: unknown) => {
+    if (value instanceof Map) return [...value];
+    return typeof value === 'bigint' ? String(value) : value;
+  }).replaceAll('"doubleValue"', '"intValue"');
 }
 
 function isSame(wanted: unknown, found: AnyValue | undefined): boolean {

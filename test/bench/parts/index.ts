@@ -1,4 +1,5 @@
 /** What can be measured: a table of parts. Each gives figures by contender; how they are shown is in report.ts. */
+import { measureExport } from '../otlp-export.ts';
 import { measureIngest } from './ingest.ts';
 import { latency, memory, slowStreams, soak, streams, throughput, tls, workers } from './load.ts';
 import { measureStart } from './start.ts';
@@ -30,6 +31,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   workers,
   start: measureStart,
   ingest: measureIngest,
+  export: measureExport,
   soak,
 };
 

@@ -113,6 +113,28 @@ test.each([
   });
 });
 
+describe('a tracestate', () => {
+  const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
+  const stateOf = (tracestate: string): string => from({ traceparent, tracestate }).trace_state;
+
+  test.each([
+    ['congo=t61rcWkgMzE,rojo=00f067aa0ba902b7', 'congo=t61rcWkgMzE,rojo=00f067aa0ba902b7'],
+    ['a=1 , ,\tt@sys=x y', 'a=1,t@sys=x y'],
+    ['a=1,a=2', 'a=1'],
+    ['A=1,=2,b,c=,d=ü,e=5', 'e=5'],
+    [`a=${'x'.repeat(300)}`, ''],
+    [`a=${'x'.repeat(250)},b=${'y'.repeat(250)},c=${'z'.repeat(250)}`, `a=${'x'.repeat(250)},b=${'y'.repeat(250)}`],
+    [Array.from({ length: 40 }, (_, i) => `k${i}=v`).join(','), Array.from({ length: 32 }, (_, i) => `k${i}=v`).join(',')],
+  ])('%j is kept as far as it is one', (tracestate, kept) => {
+    expect(stateOf(tracestate)).toBe(kept);
+  });
+
+  test('may come in pieces, and is none without traceparent', () => {
+    expect(identify(['traceparent', traceparent, 'tracestate', 'a=1', 'Tracestate', 'b=2'], '').trace_state).toBe('a=1,b=2');
+    expect(from({ tracestate: 'a=1' }).trace_state).toBe('');
+  });
+});
+
 test('rivals’ headers mean the same; what would be refused in ours is cut in theirs', () => {
   expect(from({ 'Helicone-User-Id': 'u', 'helicone-session-id': 's', 'Helicone-Property-Plan': 'pro' })).toMatchObject({
     user_id: 'u',
