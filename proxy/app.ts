@@ -106,7 +106,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       const identity = identify(req.rawHeaders, found.query, caller.project);
       const routed = credential ? withoutQueryKey(found) : found;
       requestId = identity.request_id;
-      tap = taps.open(identity, routed, req);
+      tap = taps.open(identity, routed, req, credential?.value);
       metrics.callBegan();
       res.on('close', () => {
         metrics.callClosed();
@@ -216,12 +216,13 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
   const giveUp: TapOptions['giveUp'] = (seq) => journal.finishUnknown(seq, 'glassway_tap_failed');
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${faultText(error)}`);
   const captureOf = (project: string): CaptureMode => projectOf(settings, project)?.capture ?? 'metadata';
-  const open: OpenTap = (identity, route, req) =>
+  const open: OpenTap = (identity, route, req, heldKey) =>
     new CallTap({
       identity,
       route,
       method: req.method ?? '',
       requestHeaders: req.rawHeaders,
+      heldKey,
       bodyBytesMax: settings.limits.bodyBytes,
       capture: effectiveCapture(captureOf(identity.project), identity.capture),
       captureBytesMax: bodyBytesMax,

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { CaptureMode } from '../contract/columns.ts';
-import { RECORD_VERSION } from '../contract/record.ts';
+import { type CapturedBodies, RECORD_VERSION } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
 import { monotonicMs, wallClockText } from './clock.ts';
 import type { HeldBytes } from './estimate/held-bytes.ts';
@@ -17,6 +17,7 @@ import type { StartColumns } from './journal/unfinished.ts';
 import type { RecordEnd } from './journal.ts';
 import { keptMessage } from './kept-message.ts';
 import { keptId, keptName, keptPath, keptUsage, keptWords } from './kept-name.ts';
+import { knownSecrets, withoutSecrets } from './known-secrets.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 import type { Usage } from './providers/provider.ts';
 import { EMPTY_USAGE } from './providers/values.ts';
@@ -29,6 +30,8 @@ export interface TapOptions {
   readonly route: Route;
   readonly method: string;
   readonly requestHeaders: readonly string[];
+  /** The provider's key that goes with the call in the caller's place, as its header has it. */
+  readonly heldKey: string | undefined;
   readonly bodyBytesMax: number;
   /** How much of the call is kept. */
   readonly capture: CaptureMode;
@@ -53,7 +56,7 @@ export interface TapOptions {
 }
 
 /** Makes the tap of one call. */
-export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage) => CallTap;
+export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage, heldKey: string | undefined) => CallTap;
 
 export class CallTap {
   readonly #options: TapOptions;
@@ -79,6 +82,7 @@ export class CallTap {
   #status = 0;
   #responseEncoding = '';
   #responseHeaders: readonly string[] = [];
+  #knownSecrets: readonly string[] | undefined;
 
   constructor(options: TapOptions) {
     const startedAt = wallClockText();
@@ -228,7 +232,8 @@ export class CallTap {
         contentType: this.#status === 101 ? 'application/octet-stream' : rawHeader(this.#responseHeaders, 'content-type'),
         contentEncoding: this.#responseEncoding,
       },
-      errorMessage: describeError(ending, this.#status, facts).message,
+      errorMessage: describeError(ending, this.#status, facts, () => this.#secrets()).message,
+      secrets: this.#secrets(),
     };
   }
 
@@ -259,7 +264,11 @@ export class CallTap {
       streamError: reading?.error != null,
       endMarkMissing: fullyRead && facts.streamed && this.#operation !== 'other' && !facts.reading.ended,
     });
-    const error = this.#keptError(describeError(ending, status, facts), ending, facts);
+    const error = this.#keptError(
+      describeError(ending, status, facts, () => this.#secrets()),
+      ending,
+      facts,
+    );
     const usage = reading === undefined ? null : knownUsage(reading);
     const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
     const record: RecordEnd = {
@@ -296,9 +305,22 @@ export class CallTap {
       trace_state: this.#options.identity.trace_state,
     };
     if (reading?.cost_usd != null) record.provider_cost_usd = reading.cost_usd;
-    if (this.#capture && this.#options.capture === 'full')
-      record.bodies = this.#capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
+    if (this.#capture && this.#options.capture === 'full') record.bodies = this.#wholeBodies(this.#capture);
     return record;
+  }
+
+  /** With all that is in them but the credentials. */
+  #wholeBodies(capture: BodyCapture): CapturedBodies {
+    const whole = capture.finish(rawHeader(this.#options.requestHeaders, 'content-encoding'), this.#responseEncoding);
+    const secrets = this.#secrets();
+    return { ...whole, request: withoutSecrets(whole.request, secrets), response: withoutSecrets(whole.response, secrets) };
+  }
+
+  /** Only where something is kept that may quote them. */
+  #secrets(): readonly string[] {
+    const { heldKey, requestHeaders, route } = this.#options;
+    this.#knownSecrets ??= knownSecrets(heldKey, requestHeaders, route.query);
+    return this.#knownSecrets;
   }
 
   /** In `full` as the provider said it; else in words that are surely its own, until redaction has read the rest. */
@@ -353,10 +375,10 @@ interface ErrorColumns {
   readonly message: string;
 }
 
-function describeError(ending: Ending, status: number, facts: CallFacts | undefined): ErrorColumns {
+function describeError(ending: Ending, status: number, facts: CallFacts | undefined, secrets: () => readonly string[]): ErrorColumns {
   if (ending.kind === 'gateway_error') return { type: ending.error.type, message: cleanMessage(ending.error.message) };
   const error = facts?.error ?? facts?.reading.error;
-  if (error) return { type: error.type, message: cleanMessage(error.message) };
+  if (error) return { type: withoutSecrets(error.type, secrets()), message: cleanMessage(withoutSecrets(error.message, secrets())) };
   if (ending.kind === 'truncated')
     return { type: ending.timeout ? 'glassway_upstream_timeout' : 'glassway_upstream_reset', message: cleanMessage(ending.reason) };
   return status >= 400 ? { type: `http_${status}`, message: '' } : { type: '', message: '' };

@@ -130,7 +130,13 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
       const credential = credentialFor(caller, found.upstream, options.providerKeys);
       const identity = options.identify(req.rawHeaders, found.query, caller.project);
       const route = credential ? withoutQueryKey(found) : found;
-      connections.set(req, { identity, route, tap: options.openTap(identity, route, req), answered: false, ended: false });
+      connections.set(req, {
+        identity,
+        route,
+        tap: options.openTap(identity, route, req, credential?.value),
+        answered: false,
+        ended: false,
+      });
       for (const name of Object.keys(req.headers))
         if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
       if (credential) {

@@ -18,6 +18,8 @@ export interface Finder {
   isSecretName(key: string, value: string): boolean;
   /** How much of the end of a text that was cut off may be the beginning of something. */
   readonly tailCharsMax: number;
+  /** From now on these texts are secrets, whatever the classes asked for; until `forget`. */
+  know(secrets: readonly string[]): void;
   /** The job is done: nothing of its text stays. */
   forget(): void;
 }
@@ -42,6 +44,7 @@ export function createFinder({ classes, patterns }: Pick<RedactSettings, 'classe
   const findPatterns = compilePatterns(patterns);
   const numbers = new Set(['card', 'national_id'].filter((label) => wanted.has(label)));
   const remembered = new Map<string, readonly Span[]>();
+  let known: readonly string[] = [];
 
   /** In a text as it reads. */
   function findPlain(text: string): Span[] {
@@ -57,6 +60,7 @@ export function createFinder({ classes, patterns }: Pick<RedactSettings, 'classe
       if (wanted.has('phone')) spans.push(...findPhones(text));
     } else if (wanted.has('ip') && text.includes('::')) spans.push(...findIps(text));
     spans.push(...findPatterns(text));
+    for (const secret of known) spans.push(...findText(text, secret));
     return spans;
   }
 
@@ -67,8 +71,8 @@ export function createFinder({ classes, patterns }: Pick<RedactSettings, 'classe
 
   function find(text: string): readonly Span[] {
     if (text.length < CHARS_MIN && patterns.length === 0) return [];
-    const known = remembered.get(text);
-    if (known !== undefined) return known;
+    const found = remembered.get(text);
+    if (found !== undefined) return found;
     const spans = mergeSpans([...findInViews(text), ...findBase64(text, findInViews)]);
     if (text.length <= REMEMBERED_CHARS_MAX && remembered.size < REMEMBERED_MAX) remembered.set(text, spans);
     return spans;
@@ -78,8 +82,21 @@ export function createFinder({ classes, patterns }: Pick<RedactSettings, 'classe
     find,
     isSecretName: (key, value) => wanted.has('secret') && isSecretName(key, value),
     tailCharsMax: patterns.length > 0 ? TAIL_CHARS_PATTERNS : TAIL_CHARS,
-    forget: () => remembered.clear(),
+    know(secrets) {
+      known = secrets;
+    },
+    forget() {
+      known = [];
+      remembered.clear();
+    },
   };
+}
+
+function findText(text: string, secret: string): Span[] {
+  const spans: Span[] = [];
+  for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length))
+    spans.push({ start: at, end: at + secret.length, label: 'secret' });
+  return spans;
 }
 
 function findBase64(text: string, find: (text: string) => readonly Span[]): Span[] {

@@ -12,6 +12,8 @@ export interface RedactJob {
   readonly response: KeptBody;
   /** The provider's own words, which may quote the caller's. */
   readonly errorMessage: string;
+  /** The call's own credentials, to go whatever their shape. */
+  readonly secrets: readonly string[];
   readonly settings: Pick<RedactSettings, 'classes' | 'patterns'>;
   /** Of each body, once decoded. */
   readonly bodyBytesMax: number;
@@ -27,10 +29,11 @@ export interface RedactAnswer {
 /** Answers jobs; keeps what it has compiled, for each of a few settings. */
 export function createRedaction(): (job: RedactJob) => RedactAnswer {
   const finders = new Map<string, Finder>();
-  return ({ request, response, errorMessage, settings, bodyBytesMax }) => {
+  return ({ request, response, errorMessage, secrets, settings, bodyBytesMax }) => {
     const key = JSON.stringify(settings);
     const finder = finders.get(key) ?? createFinder(settings);
     finders.set(key, finder);
+    finder.know(secrets);
     try {
       return {
         request: redactBody(request, finder, bodyBytesMax),

@@ -89,6 +89,7 @@ function openTap(req: IncomingMessage, { identity, route }: Opened): CallTap {
     route,
     method: 'POST',
     requestHeaders: req.rawHeaders,
+    heldKey: undefined,
     bodyBytesMax: settings.limits.bodyBytes,
     capture: 'metadata',
     captureBytesMax: settings.limits.captureBytes,
