@@ -1,70 +1,48 @@
 /**
- * The provider of the fault tests: remembers which calls reached it, by the header that passes through the proxy,
- * and answers each with usage, whole, as a short stream, or with as many bytes as asked for.
+ * The provider of the fault tests, in a process of its own: a thousand calls that begin at once keep the load's process
+ * busy for seconds, and a provider that stands still meanwhile hangs up on connections that are in use.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { closeServer, listenOnLoopback } from '../kit/upstream.ts';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { endProcess } from '../kit/processes.ts';
 
+/** Passes through the proxy, and tells the provider which call it is. */
 export const ID_HEADER = 'x-fault-id';
 /** `stream`, or a number of bytes. */
 export const SHAPE_HEADER = 'x-fault-shape';
-const STREAM_CHUNKS = 8;
-const STREAM_PAUSE_MS = 40;
-const WHOLE_MS = 20;
-const PIECE = Buffer.alloc(16 * 1024, 'x');
-const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
 
 export interface FaultProvider {
   readonly url: string;
-  readonly reached: ReadonlySet<string>;
+  /** The calls that have reached it by now. */
+  reached(): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }
 
+/** To the process: asks for the calls that came since it was last asked. */
+export const REACHED_QUESTION = 'reached?';
+/** From it. */
+export type ProviderMessage = { readonly url: string } | { readonly reached: readonly string[] };
+
 export async function startFaultProvider(): Promise<FaultProvider> {
+  const child = fork(resolve(import.meta.dirname, 'provider-process.ts'));
   const reached = new Set<string>();
-  const server = createServer((req, res) => {
-    reached.add(String(req.headers[ID_HEADER]));
-    answer(req, res).catch(() => res.destroy());
-  });
-  const port = await listenOnLoopback(server);
+  const said = await messageOf(child);
+  if (!('url' in said)) throw new Error('the provider did not say where it is');
   return {
-    url: `http://127.0.0.1:${port}`,
-    reached,
-    async close() {
-      server.closeAllConnections();
-      await closeServer(server);
+    url: said.url,
+    async reached() {
+      const answer = messageOf(child);
+      child.send(REACHED_QUESTION);
+      const said = await answer;
+      if ('reached' in said) for (const id of said.reached) reached.add(id);
+      return reached;
     },
+    close: () => endProcess(child, 'SIGKILL'),
   };
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  req.resume();
-  const shape = String(req.headers[SHAPE_HEADER] ?? '');
-  if (shape === 'stream') return answerStream(res);
-  if (shape !== '') return answerBytes(res, Number(shape));
-  await sleep(WHOLE_MS);
-  res.writeHead(200, { 'content-type': 'application/json' });
-  res.end(JSON.stringify({ id: 'c', model: 'gpt-5-mini', choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }], usage: USAGE }));
-}
-
-async function answerStream(res: ServerResponse): Promise<void> {
-  res.writeHead(200, { 'content-type': 'text/event-stream' });
-  for (let i = 0; i < STREAM_CHUNKS && !res.destroyed; i += 1) {
-    res.write(`data: ${JSON.stringify({ model: 'gpt-5-mini', choices: [{ delta: { content: 'word ' } }] })}\n\n`);
-    await sleep(STREAM_PAUSE_MS);
-  }
-  res.end(`data: ${JSON.stringify({ model: 'gpt-5-mini', choices: [], usage: USAGE })}\n\ndata: [DONE]\n\n`);
-}
-
-async function answerBytes(res: ServerResponse, bytes: number): Promise<void> {
-  res.writeHead(200, { 'content-type': 'application/octet-stream' });
-  let resume = (): void => {};
-  for (const event of ['drain', 'close']) res.on(event, () => resume());
-  for (let sent = 0; sent < bytes && !res.destroyed; sent += PIECE.length)
-    if (!res.write(PIECE))
-      await new Promise<void>((resolve) => {
-        resume = resolve;
-      });
-  res.end();
+async function messageOf(child: ChildProcess): Promise<ProviderMessage> {
+  const [message] = (await once(child, 'message')) as [ProviderMessage];
+  return message;
 }

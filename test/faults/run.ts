@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Load } from './load.ts';
 import { MountRefused, mountDisk } from './mount.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { SCENARIOS, type Scenario, type World } from './scenarios.ts';
 import { type Stand, startStand } from './stand.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -50,6 +50,7 @@ process.exitCode = await runAll(SCENARIOS.filter(wanted));
 
 async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   const stand = await startStand(values.quick ? { drainIdleMs: 2_000 } : {});
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stand.close().finally(() => process.exit(1)));
   let failures = 0;
   print(COLUMNS.map(([title, width]) => title.padStart(width)).join(''));
   try {
@@ -84,7 +85,8 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
   const dataDir = mkdtempSync(join(tmpdir(), 'glassway-fault-'));
   const unmount = scenario.diskBytes === undefined ? () => {} : mountDisk(dataDir, [`size=${scenario.diskBytes}`]);
   try {
-    const proxies = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir, scenario)));
+    const own = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir, scenario)));
+    const proxies = scenario.withUp ? [...own, stand.upProxy] : own;
     let turn = 0;
     const load = new Load(scenario.name, () => {
       turn += 1;
@@ -95,19 +97,25 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
     const p99Before_ms = load.takeP99();
     const [proxy] = proxies;
     if (proxy === undefined) throw new Error('a scenario has at least one proxy');
+    const world: World = { stand, load, proxies, proxy, dataDir, quick };
     try {
-      await scenario.run({ stand, load, proxy, dataDir, quick });
+      await scenario.run(world);
     } finally {
       stand.relay.mode = 'pass';
       await load.stop();
     }
     const p99_ms = load.takeP99();
-    const verdict = await judge(scenario, stand, load, dataDir);
-    const codes = await Promise.all(proxies.map((each) => each.kill('SIGTERM')));
+    const verdict = await judge(world, scenario);
+    const codes = await Promise.all(own.map((each) => each.kill('SIGTERM')));
     const faults = codes.some((code) => code !== 0) ? [...verdict.faults, `the proxy stopped with ${codes.join()}`] : verdict.faults;
     return { ...verdict, faults, p99Before_ms, p99_ms, seconds: Math.round((performance.now() - begun_ms) / 1_000) };
   } finally {
-    await Promise.all(stand.proxies.splice(0).map((each) => each.kill('SIGKILL')));
+    await Promise.all(
+      stand.proxies.splice(0).map(async (each) => {
+        await each.kill('SIGKILL');
+        each.close();
+      }),
+    );
     unmount();
     rmSync(dataDir, { recursive: true, force: true });
   }

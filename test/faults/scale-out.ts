@@ -64,7 +64,7 @@ async function run(calls: number): Promise<number> {
     await running;
     await load.stop();
     say(`${calls} calls in ${((performance.now() - begun_ms) / 1_000).toFixed(1)} s, ${load.failed.size} of them cut off with their proxy`);
-    const due = new Set([...load.answered, ...[...provider.reached].filter((id) => load.made(id))]);
+    const due = new Set([...load.answered, ...[...(await provider.reached())].filter((id) => load.made(id))]);
     const faults = await judge(cluster, due);
     say(faults.length === 0 ? `${due.size} calls, ${due.size} rows: nothing lost, nothing twice, the boards agree.` : faults.join('\n'));
     return faults.length === 0 ? 0 : 1;

@@ -19,6 +19,10 @@ export interface Scenario {
   /** Where the proxy keeps its journal: a disk of this size. */
   readonly diskBytes?: number;
   readonly proxies?: number;
+  /** Processes of each proxy. */
+  readonly workers?: number;
+  /** The proxy of the `glassway up` that ingest and ClickHouse belong to takes calls too. */
+  readonly withUp?: boolean;
   /** The proxy runs as a user whom the rights of files bind. */
   readonly unprivileged?: boolean;
   /** The proxy's `journal` settings. */
@@ -31,6 +35,9 @@ export interface Scenario {
 export interface World {
   readonly stand: Stand;
   readonly load: Load;
+  /** Those that calls go to. */
+  readonly proxies: readonly StandProxy[];
+  /** The first of them. */
   readonly proxy: StandProxy;
   readonly dataDir: string;
   readonly quick: boolean;
@@ -75,6 +82,16 @@ async function killPart({ stand }: World, part: 'ingest' | 'clickhouse'): Promis
       return undefined; // not started again yet
     }
   });
+}
+
+/** As an upgrade does. */
+async function restartInTurn({ proxies, quick }: World, timesWhole: number): Promise<void> {
+  for (let times = 0; times < (quick ? 1 : timesWhole); times += 1)
+    for (const proxy of proxies) {
+      const code = await proxy.kill('SIGTERM');
+      if (code !== 0) throw new Error(`the proxy stopped with ${code}`);
+      await proxy.start();
+    }
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -182,18 +199,10 @@ export const SCENARIOS: readonly Scenario[] = [
       stand.relay.mode = 'pass';
     },
   },
-  {
-    name: 'rolling-restart',
-    proxies: 2,
-    async run({ stand, quick }) {
-      for (let times = 0; times < (quick ? 1 : 5); times += 1)
-        for (const proxy of stand.proxies) {
-          const code = await proxy.kill('SIGTERM');
-          if (code !== 0) throw new Error(`the proxy stopped with ${code}`);
-          await proxy.start();
-        }
-    },
-  },
+  { name: 'rolling-restart', proxies: 2, run: (world) => restartInTurn(world, 5) },
+  { name: 'rolling-workers', proxies: 2, workers: 2, onlyWhole: true, run: (world) => restartInTurn(world, 5) },
+  // With everything below it: ingest and ClickHouse are away meanwhile.
+  { name: 'rolling-up', withUp: true, onlyWhole: true, run: (world) => restartInTurn(world, 3) },
   {
     name: 'clock-back',
     async run({ stand, proxy, quick }) {

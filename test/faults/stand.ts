@@ -6,14 +6,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { glasswayPorts, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
-import { commandOf, endProcess, isAlive, memoryOf, tree } from '../kit/processes.ts';
+import { glasswayPorts, type Ports, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { commandOf, endProcess, isAlive, tree } from '../kit/processes.ts';
+import { watchMemory } from './memory.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
 import { type Relay, startRelay } from './relay.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const CLOCK = resolve(import.meta.dirname, 'clock.ts');
-const MEMORY_EVERY_MS = 200;
 /** What ingest knows its proxies by. */
 const access = { ingestSecret: 'fault-tests-'.repeat(3) };
 /** What makes root a user whom the rights of files bind (capabilities(7)); others are one already. */
@@ -29,21 +29,26 @@ export interface StandProxy {
   kill(signal: NodeJS.Signals): Promise<number | null>;
   /** Starts it again on the same ports and data; resolves when it takes calls. */
   start(): Promise<void>;
+  /** Once it has ended for good. */
+  close(): void;
 }
 
 export interface ProxyOptions {
   /** As a user whom the rights of files bind. */
   readonly unprivileged?: boolean;
   readonly journal?: Readonly<Record<string, unknown>>;
+  readonly workers?: number;
 }
 
 export interface Stand {
   readonly provider: FaultProvider;
   readonly relay: Relay;
-  /** Ingest and ClickHouse. */
+  /** Ingest and ClickHouse, and a proxy that is hardly used. */
   readonly up: RunningGlassway;
+  /** That proxy; it ends and starts with all of `up`. */
+  readonly upProxy: StandProxy;
   readonly proxies: StandProxy[];
-  /** Its largest resident memory since this was last asked, in MiB. */
+  /** Ingest's largest resident memory since this was last asked, in MiB. */
   takeIngestMemory(): number;
   addProxy(dataDir: string, options?: ProxyOptions): Promise<StandProxy>;
   /** The processes of a part of `up`. */
@@ -56,14 +61,14 @@ export interface Stand {
 export async function startStand(timeouts: Readonly<Record<string, number>>): Promise<Stand> {
   const scratch = mkdtempSync(join(tmpdir(), 'glassway-faults-'));
   const provider = await startFaultProvider();
-  let up = await startGlassway({ dataDir: join(scratch, 'up'), settings: { access } });
+  const upstreams = { openai: { baseUrl: provider.url } };
+  const startUp = (again: { dataDir: string; ports?: Ports }) => startGlassway({ ...again, settings: { access, upstreams, timeouts } });
+  let up = await startUp({ dataDir: join(scratch, 'up') });
   const relay = await startRelay(up.consoleUrl);
   const proxies: StandProxy[] = [];
   const ingestPid = (): number | undefined => findPart(up, 'glassway ingest');
-  let ingestMemory_mb = 0;
-  const memory = setInterval(() => {
-    ingestMemory_mb = Math.max(ingestMemory_mb, memoryOf(ingestPid()));
-  }, MEMORY_EVERY_MS);
+  const ingestMemory = watchMemory(ingestPid);
+  const upMemory = watchMemory(() => findPart(up, 'glassway proxy'));
   return {
     provider,
     relay,
@@ -71,13 +76,28 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
     get up() {
       return up;
     },
-    takeIngestMemory() {
-      const largest_mb = ingestMemory_mb;
-      ingestMemory_mb = 0;
-      return largest_mb;
+    upProxy: {
+      get url() {
+        return up.proxyUrl;
+      },
+      get adminUrl() {
+        return `http://127.0.0.1:${up.ports.proxyAdmin}`;
+      },
+      get pid() {
+        return findPart(up, 'glassway proxy') ?? 0;
+      },
+      get memoryMax_mb() {
+        return upMemory.largest_mb;
+      },
+      kill: (signal) => up.stop(signal),
+      async start() {
+        up = await startUp(up);
+      },
+      close: () => upMemory.close(),
     },
-    async addProxy(dataDir, { unprivileged = false, journal = {} } = {}) {
-      const config = { upstreams: { openai: { baseUrl: provider.url } }, ingestUrl: relay.url, access, timeouts, journal };
+    takeIngestMemory: () => ingestMemory.take_mb(),
+    async addProxy(dataDir, { unprivileged = false, journal = {}, workers = 1 } = {}) {
+      const config = { upstreams, ingestUrl: relay.url, access, timeouts, journal, workers };
       const proxy = await startProxyProcess(scratch, dataDir, config, unprivileged ? UNPRIVILEGED : []);
       proxies.push(proxy);
       return proxy;
@@ -95,13 +115,14 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       await waitFor('everything to be gone', () => (pids.some(isAlive) ? undefined : true));
       await Promise.all([
         ...proxies.map((proxy) => proxy.start()),
-        startGlassway({ dataDir: up.dataDir, ports: up.ports, settings: { access } }).then((again) => {
+        startUp(up).then((again) => {
           up = again;
         }),
       ]);
     },
     async close() {
-      clearInterval(memory);
+      ingestMemory.close();
+      upMemory.close();
       await Promise.all(proxies.map((proxy) => proxy.kill('SIGKILL')));
       await up.stop();
       await relay.close();
@@ -116,15 +137,11 @@ async function startProxyProcess(scratch: string, dataDir: string, config: objec
   const file = join(scratch, `proxy-${ports.proxy}.yaml`);
   writeFileSync(file, JSON.stringify({ listen: ports, ...config })); // JSON is YAML
   let child: ChildProcess | undefined;
-  let memoryMax_mb = 0;
+  const memory = watchMemory(() => child?.pid);
   const start = async (): Promise<void> => {
     const [program = '', ...args] = [...runner, process.execPath, '--import', CLOCK, MAIN, 'proxy', '--config', file, '--data', dataDir];
     const running = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore'] });
     child = running;
-    const memory = setInterval(() => {
-      memoryMax_mb = Math.max(memoryMax_mb, memoryOf(running.pid as number));
-    }, MEMORY_EVERY_MS);
-    running.once('exit', () => clearInterval(memory));
     await waitFor('the proxy to be ready', async () => {
       if (running.exitCode !== null) throw new Error(`the proxy ended with ${running.exitCode}`);
       return (await isReady(`http://127.0.0.1:${ports.proxyAdmin}/readyz`)) || undefined;
@@ -138,13 +155,16 @@ async function startProxyProcess(scratch: string, dataDir: string, config: objec
       return child?.pid ?? 0;
     },
     get memoryMax_mb() {
-      return memoryMax_mb;
+      return memory.largest_mb;
     },
     async kill(signal) {
+      // With its workers, which would let their calls end.
+      if (signal === 'SIGKILL' && child?.pid !== undefined) for (const pid of tree(child.pid).slice(1)) process.kill(pid, signal);
       await endProcess(child, signal);
       return child?.exitCode ?? null;
     },
     start,
+    close: () => memory.close(),
   };
 }
 

@@ -7,9 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LossAnswer } from '../../ingest/console/api-types.ts';
-import type { Load } from './load.ts';
-import type { Scenario } from './scenarios.ts';
-import type { Stand } from './stand.ts';
+import type { Scenario, World } from './scenarios.ts';
 
 const SETTLE_MS_MAX = 60_000;
 /** With all shipped, what then does not change is not going to. */
@@ -43,16 +41,16 @@ export interface Verdict {
   readonly faults: readonly string[];
 }
 
-export async function judge(scenario: Scenario, stand: Stand, load: Load, dataDir: string): Promise<Verdict> {
+export async function judge(world: World, scenario: Scenario): Promise<Verdict> {
   const until_ms = performance.now() + SETTLE_MS_MAX;
-  const ingestMemory_mb = stand.takeIngestMemory();
+  const ingestMemory_mb = world.stand.takeIngestMemory();
   let unchangedSince_ms = performance.now();
   let before = '';
   for (;;) {
-    const verdict = await look(scenario, stand, load, ingestMemory_mb).catch((error: unknown) => String(error));
+    const verdict = await look(world, scenario, ingestMemory_mb).catch((error: unknown) => String(error));
     const now_ms = performance.now();
     const seen = JSON.stringify(verdict);
-    if (seen !== before || typeof verdict === 'string' || !(await isShipped(stand, dataDir))) unchangedSince_ms = now_ms;
+    if (seen !== before || typeof verdict === 'string' || !(await isShipped(world, scenario))) unchangedSince_ms = now_ms;
     before = seen;
     const settled = typeof verdict !== 'string' && (verdict.faults.length === 0 || isHopeless(verdict));
     if (settled || now_ms - unchangedSince_ms > UNCHANGED_MS || now_ms > until_ms) {
@@ -69,15 +67,15 @@ function isHopeless({ duplicates, strangers }: Verdict): boolean {
 }
 
 /** No proxy has a record left to ship, and no dead one's journal is there. */
-async function isShipped({ proxies }: Stand, dataDir: string): Promise<boolean> {
+async function isShipped({ proxies, dataDir }: World, { workers = 1 }: Scenario): Promise<boolean> {
   const metrics = await Promise.all(proxies.map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()));
   const root = join(dataDir, 'journal');
   if (!existsSync(root)) return false; // taken away, and not yet made again
   const folders = readdirSync(root).filter((name) => !name.startsWith('.'));
-  return folders.length <= proxies.length && metrics.every((text) => /^glassway_proxy_queue_records 0$/m.test(text));
+  return folders.length <= proxies.length * workers && metrics.every((text) => /^glassway_proxy_queue_records 0$/m.test(text));
 }
 
-async function look(scenario: Scenario, stand: Stand, load: Load, ingestMemory_mb: number): Promise<Verdict> {
+async function look({ stand, proxies, load }: World, scenario: Scenario, ingestMemory_mb: number): Promise<Verdict> {
   const { name } = scenario;
   const counts = await stand.up.query(`SELECT id, toUInt32(count()) AS n FROM calls WHERE project = '${name}' GROUP BY id`);
   const rowsOf = new Map(counts.map(({ id, n }) => [String(id), Number(n)]));
@@ -85,13 +83,14 @@ async function look(scenario: Scenario, stand: Stand, load: Load, ingestMemory_m
     ROLLUPS.map(([table, of]) => `SELECT toUInt32(sum(calls)) AS n FROM ${table} WHERE ${of} = '${name}'`).join(' UNION ALL '),
   );
   const loss = (await (await fetch(`${stand.up.consoleUrl}/api/loss?grace_seconds=0`)).json()) as LossAnswer;
-  const due = new Set([...load.answered, ...[...stand.provider.reached].filter((id) => id.startsWith(`${name}-`))]);
+  const reached = await stand.provider.reached();
+  const due = new Set([...load.answered, ...[...reached].filter((id) => id.startsWith(`${name}-`))]);
   const rows = [...rowsOf.values()].reduce((sum, n) => sum + n, 0);
   const lost = [...due].filter((id) => !rowsOf.has(id)).length;
   const strangers = [...rowsOf.keys()].filter((id) => !load.made(id)).length;
   const duplicates = rows - rowsOf.size;
   const rollupDifference = Math.max(...rolledUp.map(({ n }) => Math.abs(Number(n) - rows)));
-  const memory_mb = Math.max(...stand.proxies.map((proxy) => proxy.memoryMax_mb));
+  const memory_mb = Math.max(...proxies.map((proxy) => proxy.memoryMax_mb));
   const faults = [
     lost > 0 && `${lost} calls have no row`,
     strangers > 0 && `${strangers} rows are of calls that were never made`,
@@ -123,5 +122,7 @@ async function look(scenario: Scenario, stand: Stand, load: Load, ingestMemory_m
 }
 
 function kinds(errors: ReadonlyMap<string, string>): string {
-  return [...new Set(errors.values())].join(', ');
+  const counts = new Map<string, number>();
+  for (const error of errors.values()) counts.set(error, (counts.get(error) ?? 0) + 1);
+  return [...counts].map(([error, count]) => `${count} × ${error}`).join(', ');
 }
