@@ -18,6 +18,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot be had: this machine has no such address',
 };
 
+/**
+ * How many connections may wait to be accepted; the kernel takes it down to its own limit (net.core.somaxconn, 4,096 on Linux).
+ * Node's 511 are too few for clients that all come back at once to a process that just had no time: what overflows waits
+ * for seconds at best, and is reset at worst.
+ */
+const BACKLOG = 65_535;
+
 /** @throws StartError that names the setting, the address and the reason */
 export async function listen(server: Server, host: string, port: number, setting: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -30,7 +37,7 @@ export async function listen(server: Server, host: string, port: number, setting
       );
     };
     server.once('error', onError);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', onError);
       resolve();
     });

@@ -24,8 +24,8 @@ export interface DrainOptions {
 
 /** A turn of the event loop this short has just seen all that had arrived. */
 const QUIET_TURN_MS = 1;
-/** So many turns are waited for a quiet one. */
-const TURNS_MAX = 200;
+/** So long is waited for a quiet turn: at one connection a turn, as many as the kernel lets wait are accepted by then. */
+const QUIET_WAIT_MS = 3_000;
 /** Closing takes time too, in which more arrives. */
 const CLOSED_AT_ONCE = 4;
 
@@ -94,14 +94,13 @@ function createCloser(): (socket: Socket) => void {
 /** Resolves right after a turn of the event loop that was short and of which `holds` is true, or after a while. */
 function quietTurn(holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    let turns = 0;
+    const until_ms = performance.now() + QUIET_WAIT_MS;
     let begun_ms = Number.NEGATIVE_INFINITY;
     const look = (): void => {
       const now_ms = performance.now();
       const quiet = holds() && now_ms - begun_ms < QUIET_TURN_MS;
-      turns += 1;
       begun_ms = now_ms;
-      if (quiet || turns > TURNS_MAX) resolve();
+      if (quiet || now_ms > until_ms) resolve();
       else setImmediate(look);
     };
     setImmediate(look);

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { glasswayPorts, type Ports, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
 import { commandOf, endProcess, isAlive, tree } from '../kit/processes.ts';
-import { watchMemory } from './memory.ts';
+import { watchPart } from './memory.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
 import { type Relay, startRelay } from './relay.ts';
 
@@ -67,8 +67,8 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
   const relay = await startRelay(up.consoleUrl);
   const proxies: StandProxy[] = [];
   const ingestPid = (): number | undefined => findPart(up, 'glassway ingest');
-  const ingestMemory = watchMemory(ingestPid);
-  const upMemory = watchMemory(() => findPart(up, 'glassway proxy'));
+  const ingestMemory = watchPart(ingestPid);
+  const upMemory = watchPart(() => findPart(up, 'glassway proxy'));
   return {
     provider,
     relay,
@@ -137,7 +137,7 @@ async function startProxyProcess(scratch: string, dataDir: string, config: objec
   const file = join(scratch, `proxy-${ports.proxy}.yaml`);
   writeFileSync(file, JSON.stringify({ listen: ports, ...config })); // JSON is YAML
   let child: ChildProcess | undefined;
-  const memory = watchMemory(() => child?.pid);
+  const memory = watchPart(() => child?.pid);
   const start = async (): Promise<void> => {
     const [program = '', ...args] = [...runner, process.execPath, '--import', CLOCK, MAIN, 'proxy', '--config', file, '--data', dataDir];
     const running = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore'] });

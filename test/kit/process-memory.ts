@@ -9,9 +9,18 @@ const NEW_PEAK = '5';
 
 /** Gives how far the process's memory has risen, at its highest, above where it stands now. */
 export function watchMemory(pid: number): () => number {
-  writeFileSync(`/proc/${pid}/clear_refs`, NEW_PEAK);
+  beginNewPeak(pid);
   const before_bytes = statusBytes(pid, 'VmRSS');
-  return () => statusBytes(pid, 'VmHWM') - before_bytes;
+  return () => peakBytes(pid) - before_bytes;
+}
+
+export function beginNewPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, NEW_PEAK);
+}
+
+/** Its largest resident memory since it started, or since a new peak was begun. @throws when it is gone */
+export function peakBytes(pid: number): number {
+  return statusBytes(pid, 'VmHWM');
 }
 
 function statusBytes(pid: number, name: 'VmRSS' | 'VmHWM'): number {

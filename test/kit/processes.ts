@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { RunningGlassway } from './glassway.ts';
+import { endAtLast } from './leftovers.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -15,17 +16,12 @@ export interface Ended {
   readonly output: string;
 }
 
-const running = new Set<ChildProcess>();
-// A test that was given up leaves its process behind, and Jest would wait for it.
-if (typeof afterAll === 'function') afterAll(() => Promise.all([...running].map((child) => endProcess(child, 'SIGTERM'))));
-
 /** A script of this tree, by the Node that runs this. */
 export async function runScript(script: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Ended> {
   const child = spawn(process.execPath, [script, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  endAtLast(() => endProcess(child, 'SIGTERM'));
   const output = collect(child);
   const [code] = (await once(child, 'exit')) as [number | null];
-  running.delete(child);
   return { code, output: output() };
 }
 
@@ -73,16 +69,6 @@ export function isAlive(pid: number): boolean {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
-  }
-}
-
-/** Resident memory in MiB, now or at its highest (VmHWM); 0 when it is gone. */
-export function memoryOf(pid: number | undefined, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
-  try {
-    const kilobytes = new RegExp(`^${which}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return Math.round(Number(kilobytes ?? 0) / 1024);
-  } catch {
-    return 0;
   }
 }
 

@@ -125,7 +125,8 @@ export async function startRawUpstream(onRequest: (socket: Socket, head: string)
 }
 
 export async function listenOnLoopback(server: NetServer): Promise<number> {
-  server.listen(0, '127.0.0.1');
+  // A thousand may come at once to a process that has no time.
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 65_535 });
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
