@@ -49,7 +49,7 @@ export interface CallRecord extends ProxyColumns {
   bodies?: CapturedBodies;
 }
 
-/** The route and headers by which a batch reaches ingest: `POST`, newline-delimited JSON, gzip. */
+/** The route and headers by which a batch reaches ingest: `POST`, newline-delimited JSON, gzip or as it is. */
 export const BATCH_PATH = '/v1/batches';
 export const BATCH_CONTENT_TYPE = 'application/x-ndjson';
 /** Stable over retries: it becomes ClickHouse's insert_deduplication_token. At most 128 characters of [A-Za-z0-9._:-]. */

@@ -19,8 +19,6 @@ import { createSseDeframer } from './framing/sse.ts';
 import { emptyReading, type HeaderLookup, type ProviderError, type StreamFraming } from './providers/provider.ts';
 
 const NAME_CHARS_MAX = 256;
-/** A usage object is a few hundred characters; one that is larger is replaced by the counts read from it. */
-const USAGE_RAW_CHARS_MAX = 16 * 1024;
 
 const STREAM_TYPES: readonly (readonly [type: RegExp, framing: StreamFraming])[] = [
   [/^\s*text\/event-stream/i, 'sse'],
@@ -135,7 +133,6 @@ export class ResponseReader {
     reading.fingerprint = reading.fingerprint.slice(0, NAME_CHARS_MAX);
     reading.finish_reason = reading.finish_reason.slice(0, NAME_CHARS_MAX);
     reading.service_tier = reading.service_tier.slice(0, NAME_CHARS_MAX);
-    if (reading.usage_raw !== null && JSON.stringify(reading.usage_raw).length > USAGE_RAW_CHARS_MAX) reading.usage_raw = reading.usage;
   }
 
   private startStream(framing: StreamFraming): void {

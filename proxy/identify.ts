@@ -3,11 +3,12 @@
  * Throws a GatewayError that names the header, what is wrong with its value and what would be right.
  * Never keeps a credential: only a keyed hash of it leaves this file.
  */
-import { createHmac, randomFillSync } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
+import { createHmac } from 'node:crypto';
 import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { CREDENTIAL_HEADERS, OWN_PREFIX } from './headers.ts';
+import { randomHex, uuidv7 } from './random-ids.ts';
+import { parseTraceparent, parseTracestate } from './trace-context.ts';
 
 export interface Identity {
   readonly request_id: string;
@@ -62,8 +63,36 @@ const RIVAL_TAG_PREFIX = 'helicone-property-';
 const PLAIN_HEADERS = ['traceparent', 'tracestate', 'user-agent', ...CREDENTIAL_HEADERS] as const;
 type PlainHeader = (typeof PLAIN_HEADERS)[number];
 type PlainHeaders = { [Name in PlainHeader]?: string };
-const PLAIN_NAMES: ReadonlySet<string> = new Set(PLAIN_HEADERS);
-const isPlain = (name: string): name is PlainHeader => PLAIN_NAMES.has(name);
+
+/** What a header is to us, by its name. */
+type Meaning =
+  | { readonly kind: 'field'; readonly name: string; readonly field: Field }
+  | { readonly kind: 'tag'; readonly name: string; readonly tag: string }
+  | { readonly kind: 'rival_tag'; readonly name: string; readonly tag: string }
+  | { readonly kind: 'plain'; readonly name: PlainHeader };
+
+const MEANINGS_MAX = 1_000;
+/** By the name as it was sent; null: nothing. Clients send the same few names with every call. */
+const meanings = new Map<string, Meaning | null>();
+
+function meaningOf(header: string): Meaning | null {
+  const known = meanings.get(header);
+  if (known !== undefined) return known;
+  const meaning = readName(header.toLowerCase());
+  if (meanings.size >= MEANINGS_MAX) meanings.clear();
+  meanings.set(header, meaning);
+  return meaning;
+}
+
+function readName(name: string): Meaning | null {
+  const field = HEADER_FIELDS.get(name);
+  if (field !== undefined) return { kind: 'field', name, field };
+  if (name.startsWith(TAG_PREFIX)) return { kind: 'tag', name, tag: name.slice(TAG_PREFIX.length) };
+  if (name.startsWith(RIVAL_TAG_PREFIX)) return { kind: 'rival_tag', name, tag: name.slice(RIVAL_TAG_PREFIX.length) };
+  // Others that begin like ours are a newer Glassway's: not for this one to refuse.
+  const plain = PLAIN_HEADERS.find((each) => each === name);
+  return plain === undefined ? null : { kind: 'plain', name: plain };
+}
 
 interface Collected {
   project: string;
@@ -87,49 +116,43 @@ export function createIdentify(fingerprintKey: Uint8Array): Identify {
     const found: Collected = { project: '', user: '', session: '', request_id: '', capture: '', tags: {} };
     const plain: PlainHeaders = {};
     for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = (raw[i] as string).toLowerCase();
+      const meaning = meaningOf(raw[i] as string);
+      if (meaning === null) continue;
       const value = raw[i + 1] as string;
-      if (collect(name, value, found) || !isPlain(name)) continue;
+      if (meaning.kind !== 'plain') collect(meaning, value, found);
       // The one of them that may be in pieces: https://www.w3.org/TR/trace-context/#tracestate-header
-      if (name === 'tracestate' && plain.tracestate !== undefined) plain.tracestate += `,${value}`;
-      else plain[name] ??= value;
+      else if (meaning.name === 'tracestate' && plain.tracestate !== undefined) plain.tracestate += `,${value}`;
+      else plain[meaning.name] ??= value;
     }
     if (keyProject !== undefined && found.project !== '' && found.project !== keyProject)
       throw new GatewayError('project_forbidden', `The tag is ${JSON.stringify(found.project)}; leave it out, or send that project's key.`);
     const trace = plain.traceparent === undefined ? undefined : parseTraceparent(plain.traceparent);
     return {
-      request_id: found.request_id === '' ? uuidv7({ random: randomBytes(16) }) : found.request_id,
+      request_id: found.request_id === '' ? uuidv7() : found.request_id,
       project: found.project === '' ? (keyProject ?? 'default') : found.project,
       user_id: found.user,
       session_id: found.session,
       tags: found.tags,
       capture: found.capture === '' ? undefined : CAPTURE_MODES.find((mode) => mode === found.capture),
-      trace_id: trace?.trace_id ?? randomHex(16),
+      trace_id: trace?.trace_id ?? randomHex(32),
       parent_span_id: trace?.parent_span_id ?? '',
-      span_id: randomHex(8),
+      span_id: randomHex(16),
       trace_flags: trace?.trace_flags ?? null,
       trace_state: trace === undefined || plain.tracestate === undefined ? '' : parseTracestate(plain.tracestate),
-      key_fingerprint: fingerprint(credential(plain, query)),
+      key_fingerprint: fingerprint(credential(plain) ?? queryKey(query)),
       sdk: sdkName(plain['user-agent'] ?? ''),
     };
   };
 }
 
-/** Puts one header where it belongs; false when it is none of ours. The first value of a repeated header counts. */
-function collect(name: string, value: string, found: Collected): boolean {
-  const field = HEADER_FIELDS.get(name);
-  if (field === undefined) {
-    if (name.startsWith(TAG_PREFIX)) addTag(found, name.slice(TAG_PREFIX.length), checked(name, value, VALUE_CHARS_MAX, 'invalid_header'));
-    else if (name.startsWith(RIVAL_TAG_PREFIX))
-      addTag(found, name.slice(RIVAL_TAG_PREFIX.length), decodeText(value).slice(0, VALUE_CHARS_MAX));
-    // A header of a newer Glassway: not for this one to refuse.
-    else return name.startsWith(OWN_PREFIX);
-    return true;
-  }
-  if (field === 'tags') for (const tag of decodeText(value).split(',')) addTag(found, tag.trim().slice(0, TAG_CHARS_MAX), 'true');
-  else if (field === 'metadata') addMetadata(found, value);
-  else if (found[field] === '') found[field] = checkedField(name, field, value);
-  return true;
+/** Puts one header where it belongs. The first value of a repeated header counts. */
+function collect(meaning: Exclude<Meaning, { kind: 'plain' }>, value: string, found: Collected): void {
+  if (meaning.kind === 'tag') addTag(found, meaning.tag, checked(meaning.name, value, VALUE_CHARS_MAX, 'invalid_header'));
+  else if (meaning.kind === 'rival_tag') addTag(found, meaning.tag, decodeText(value).slice(0, VALUE_CHARS_MAX));
+  else if (meaning.field === 'tags')
+    for (const tag of decodeText(value).split(',')) addTag(found, tag.trim().slice(0, TAG_CHARS_MAX), 'true');
+  else if (meaning.field === 'metadata') addMetadata(found, value);
+  else if (found[meaning.field] === '') found[meaning.field] = checkedField(meaning.name, meaning.field, value);
 }
 
 const isOwn = (name: string): boolean => name.startsWith(OWN_PREFIX);
@@ -196,79 +219,48 @@ function addMetadata(found: Collected, value: string): void {
   }
 }
 
-/** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header. */
-function parseTraceparent(value: string): { trace_id: string; parent_span_id: string; trace_flags: number } | undefined {
-  // Version 00 has 55 characters; later ones may go on after another dash.
-  const match = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/.exec(value);
-  if (!match) return undefined;
-  return { trace_id: match[1] as string, parent_span_id: match[2] as string, trace_flags: Number.parseInt(match[3] as string, 16) };
+/** The first there is, as it came. */
+function credential(headers: PlainHeaders): string | undefined {
+  for (const name of CREDENTIAL_HEADERS) if (headers[name] !== undefined) return headers[name];
+  return undefined;
 }
 
-const TRACE_STATE_CHARS_MAX = 512;
-const TRACE_STATE_MEMBERS_MAX = 32;
-/** https://www.w3.org/TR/trace-context/#list-members: a key, and a value of printable ASCII without comma and equals sign. */
-const TRACE_STATE_MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
-
-/** The members that are some, the first of each key, from the left as many as fit: the newest stand there. */
-function parseTracestate(value: string): string {
-  const members = new Map<string, string>();
-  let chars = 0;
-  for (const part of value.split(',')) {
-    const member = part.trim();
-    const key = member.slice(0, member.indexOf('='));
-    if (!TRACE_STATE_MEMBER.test(member) || members.has(key)) continue;
-    chars += member.length + 1;
-    if (chars - 1 > TRACE_STATE_CHARS_MAX || members.size === TRACE_STATE_MEMBERS_MAX) break;
-    members.set(key, member);
-  }
-  return [...members.values()].join(',');
+function queryKey(query: string): string {
+  return query === '' ? '' : (/(?:^|&)key=([^&]+)/.exec(query)?.[1] ?? '');
 }
 
-const randomPool = Buffer.alloc(4_096);
-let randomAt = randomPool.length;
-
-/** Drawn from a pool because a system call for each call's 40 bytes costs more than they do. Good until the next time. */
-function randomBytes(bytes: number): Buffer {
-  if (randomAt + bytes > randomPool.length) {
-    randomFillSync(randomPool);
-    randomAt = 0;
-  }
-  randomAt += bytes;
-  return randomPool.subarray(randomAt - bytes, randomAt);
-}
-
-function randomHex(bytes: number): string {
-  return randomBytes(bytes).toString('hex');
-}
-
-function credential(headers: PlainHeaders, query: string): string {
-  for (const name of CREDENTIAL_HEADERS) {
-    const value = headers[name];
-    if (value === undefined) continue;
-    // An AWS signature changes with each request; the access key id in it tells keys apart.
-    return /^AWS4-[^ ]+ +Credential=([^/,]+)/.exec(value)?.[1] ?? value.replace(/^(?:Bearer|Basic) +/i, '');
-  }
-  return /(?:^|&)key=([^&]+)/.exec(query)?.[1] ?? '';
+/** What of it tells keys apart: of an AWS signature, which changes with each request, the access key id in it. */
+function secretOf(value: string): string {
+  return /^AWS4-[^ ]+ +Credential=([^/,]+)/.exec(value)?.[1] ?? value.replace(/^(?:Bearer|Basic) +/i, '');
 }
 
 const FINGERPRINTS_MAX = 1_000;
 
 /** HMAC costs about 5 µs; a busy proxy sees few keys, so their fingerprints are remembered, within a bound. */
-function createFingerprint(key: Uint8Array): (secret: string) => string {
+function createFingerprint(key: Uint8Array): (credential: string) => string {
   const known = new Map<string, string>();
-  return (secret) => {
-    if (secret === '') return '';
-    const remembered = known.get(secret);
+  return (credential) => {
+    if (credential === '') return '';
+    const remembered = known.get(credential);
     if (remembered !== undefined) return remembered;
-    const fingerprint = createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 8);
+    const secret = secretOf(credential);
+    const fingerprint = secret === '' ? '' : createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 8);
     if (known.size >= FINGERPRINTS_MAX) known.clear();
-    known.set(secret, fingerprint);
+    known.set(credential, fingerprint);
     return fingerprint;
   };
 }
 
+const SDKS_MAX = 1_000;
+const sdks = new Map<string, string>();
+
 /** `OpenAI/JS 6.1.0` → `OpenAI/JS 6.1.0`; `python-requests/2.32 foo` → `python-requests/2.32`: the first product, bounded. */
 function sdkName(userAgent: string): string {
+  const known = sdks.get(userAgent);
+  if (known !== undefined) return known;
   const match = /^([A-Za-z][\w.-]{0,40}\/[\w.+-]{1,24})( \d[\w.+-]{0,24})?/.exec(userAgent);
-  return match ? `${match[1]}${match[2] ?? ''}` : '';
+  const name = match ? `${match[1]}${match[2] ?? ''}` : '';
+  if (sdks.size >= SDKS_MAX) sdks.clear();
+  sdks.set(userAgent, name);
+  return name;
 }

@@ -17,6 +17,7 @@ const SEGMENT_CHARS_MAX = 128;
 const ENCODED_IN_NAMES = /%(?:2f|3a|40|2b|3d|2c)/gi;
 /** JSON of numbers, and of words without spaces. */
 const PLAIN_USAGE = /^[\w.:,{}[\]"/+-]*$/;
+const USAGE_CHARS_MAX = 16 * 1024;
 const USAGE_WORD = /^[\w.:/+-]{0,64}$/;
 
 const names = new Map<string, string>();
@@ -45,9 +46,15 @@ function keptSegment(segment: string): string {
   return kept ? segment : '…';
 }
 
-/** The provider's usage object as JSON: its numbers, and its words that are names of something. */
-export function keptUsage(usage: unknown): string {
-  const json = JSON.stringify(usage) ?? '';
+/**
+ * The provider's usage object as JSON: its numbers, and its words that are names of something; of one that is larger than any
+ * seen, `counts` as they were read from it.
+ */
+export function keptUsage(raw: unknown, counts: unknown): string {
+  if (raw === null || raw === undefined) return '';
+  const whole = JSON.stringify(raw) ?? '';
+  const usage = whole.length > USAGE_CHARS_MAX ? counts : raw;
+  const json = usage === raw ? whole : JSON.stringify(usage);
   if (PLAIN_USAGE.test(json)) return json;
   return JSON.stringify(usage, (key, value: unknown) => {
     if (!USAGE_WORD.test(key)) return undefined;

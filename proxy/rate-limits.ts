@@ -4,7 +4,7 @@
  * `retry_after_s` in seconds from the answer on. Takes raw response headers; what is no number is left out.
  */
 
-type Kind = 'limit' | 'remaining' | 'reset';
+type Kind = 'limit' | 'remaining' | 'reset' | 'wait' | 'wait_ms';
 
 interface Pattern {
   readonly header: RegExp;
@@ -36,24 +36,21 @@ export function readRateLimits(raw: readonly string[], now_ms: number): Record<s
   const found: Record<string, number> = {};
   let entries = 0;
   for (let i = 0; i + 1 < raw.length && entries < ENTRIES_MAX; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    if (!name.includes('limit') && !name.startsWith('retry-after') && !name.startsWith('anthropic-priority-')) continue;
-    const entry = readHeader(name, (raw[i + 1] as string).trim(), now_ms);
+    const meaning = meaningOf(raw[i] as string);
+    if (meaning === null) continue;
+    const value = readValue(meaning.kind, (raw[i + 1] as string).trim(), now_ms);
     // The first of a repeated header counts, and milliseconds are more exact than what rounds them.
-    if (entry === undefined || (Object.hasOwn(found, entry.name) && name !== 'retry-after-ms')) continue;
-    found[entry.name] = entry.value;
+    if (value === undefined || !Number.isFinite(value) || (found[meaning.name] !== undefined && meaning.kind !== 'wait_ms')) continue;
+    found[meaning.name] = value;
     entries += 1;
   }
   return found;
 }
 
-function readHeader(name: string, value: string, now_ms: number): { name: string; value: number } | undefined {
-  if (name === 'retry-after-ms') return named('retry_after_s', NUMBER.test(value) ? Number(value) / 1_000 : undefined);
-  // RFC 9110 §10.2.3: seconds, or a date.
-  if (name === 'retry-after') return named('retry_after_s', secondsUntil(value, now_ms));
-  const meaning = meaningOf(name);
-  if (meaning === undefined) return undefined;
-  return named(meaning.name, meaning.kind === 'reset' ? secondsUntil(value, now_ms) : leadingNumber(value));
+function readValue(kind: Kind, value: string, now_ms: number): number | undefined {
+  if (kind === 'limit' || kind === 'remaining') return leadingNumber(value);
+  if (kind === 'wait_ms') return NUMBER.test(value) ? Number(value) / 1_000 : undefined;
+  return secondsUntil(value, now_ms);
 }
 
 interface Meaning {
@@ -63,18 +60,23 @@ interface Meaning {
 }
 
 const MEANINGS_MAX = 1_000;
-const meanings = new Map<string, Meaning | undefined>();
+/** By the header's name as it was sent; null: nothing of ours. */
+const meanings = new Map<string, Meaning | null>();
 
 /** Providers send the same few names with every answer: what they mean is remembered, within a bound. */
-function meaningOf(header: string): Meaning | undefined {
+function meaningOf(header: string): Meaning | null {
   const known = meanings.get(header);
-  if (known !== undefined || meanings.has(header)) return known;
-  const meaning = readName(header);
-  if (meanings.size < MEANINGS_MAX) meanings.set(header, meaning);
+  if (known !== undefined) return known;
+  const meaning = readName(header.toLowerCase());
+  if (meanings.size >= MEANINGS_MAX) meanings.clear();
+  meanings.set(header, meaning);
   return meaning;
 }
 
-function readName(name: string): Meaning | undefined {
+function readName(name: string): Meaning | null {
+  // RFC 9110 §10.2.3: seconds, or a date.
+  if (name === 'retry-after') return { kind: 'wait', name: 'retry_after_s' };
+  if (name === 'retry-after-ms') return { kind: 'wait_ms', name: 'retry_after_s' };
   for (const { header, kind: group, unit } of PATTERNS) {
     const match = header.exec(name);
     if (!match) continue;
@@ -83,11 +85,7 @@ function readName(name: string): Meaning | undefined {
     const label = of === undefined ? kind : `${kind}_${of}`;
     return { kind, name: kind === 'reset' ? `${label}_s` : label };
   }
-  return undefined;
-}
-
-function named(name: string, value: number | undefined): { name: string; value: number } | undefined {
-  return value === undefined || !Number.isFinite(value) ? undefined : { name, value };
+  return null;
 }
 
 /** The IETF draft lets a policy follow: `100, 100;w=60`. */

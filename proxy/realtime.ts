@@ -135,7 +135,7 @@ function turnRecord(
     finish_reason: keptName(status.slice(0, 256)),
     ...(reading.usage ?? EMPTY_USAGE),
     usage_source: reading.usage === null ? 'none' : 'provider',
-    usage_raw: reading.usage_raw === null ? '' : keptUsage(reading.usage_raw),
+    usage_raw: keptUsage(reading.usage_raw, reading.usage),
     service_tier: '',
     duration_ms: since(now_ms),
     ttfb_ms: null,

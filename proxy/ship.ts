@@ -1,12 +1,13 @@
 /**
- * Carries the batches of one journal to ingest: one at a time, in order, gzip, the same batch id on every try,
- * for ever, with growing pauses and jitter. What ingest can never take is found by halving its batch and set
- * aside with the reason; it holds up nothing else. Never touches a call: it runs between them.
+ * Carries the batches of one journal to ingest: one at a time, in order, compressed unless ingest is on this machine, the
+ * same batch id on every try, for ever, with growing pauses and jitter. What ingest can never take is found by halving its
+ * batch and set aside with the reason; it holds up nothing else. Never touches a call: it runs between them.
  */
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { Agent, request } from 'undici';
 import type { ClientTls } from '../contract/client-tls.ts';
+import { isLoopback } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { BATCH_AGE_HEADER, BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH, VERSION_FAULT } from '../contract/record.ts';
 import { faultText } from './fault-text.ts';
@@ -74,7 +75,9 @@ class BatchShipper implements Shipper {
   readonly #options: ShipperOptions;
   readonly #url: string;
   readonly #agent: Agent;
-  readonly #authorization: Record<string, string>;
+  readonly #headers: Record<string, string>;
+  /** Bytes that stay on this machine cost less than making them fewer. */
+  readonly #compresses: boolean;
   readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
   #hurried = false;
@@ -86,7 +89,12 @@ class BatchShipper implements Shipper {
     this.#options = options;
     const { secret, tls = {} } = options.link ?? {};
     this.#agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, connections: 2, connect: { ...tls } });
-    this.#authorization = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
+    this.#compresses = !isLoopback(new URL(options.ingestUrl).hostname);
+    this.#headers = {
+      'content-type': BATCH_CONTENT_TYPE,
+      ...(this.#compresses && { 'content-encoding': 'gzip' }),
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+    };
     this.#url = `${options.ingestUrl.replace(/\/+$/, '')}${BATCH_PATH}`;
     options.source.onAppend(() => {
       if (options.source.records === 1) this.#wake();
@@ -147,7 +155,7 @@ class BatchShipper implements Shipper {
 
   /** Tries a part until it is in or set aside; false when stopped before. */
   async #deliver(batch: Batch, part: Part, taken_ms: number): Promise<boolean> {
-    const body = await gzipAsync(part.body, { level: constants.Z_BEST_SPEED });
+    const body = this.#compresses ? await gzipAsync(part.body, { level: constants.Z_BEST_SPEED }) : part.body;
     for (let tries = 0; !this.#stopped; tries += 1) {
       const attempt = await this.#send(part, body, age(batch, tries, taken_ms));
       // What came of an attempt that we cut off ourselves is not known.
@@ -192,13 +200,7 @@ class BatchShipper implements Shipper {
 
   async #send(part: Part, body: Buffer, age: Record<string, string>): Promise<Attempt> {
     try {
-      const headers = {
-        'content-type': BATCH_CONTENT_TYPE,
-        'content-encoding': 'gzip',
-        [BATCH_ID_HEADER]: part.id,
-        ...this.#authorization,
-        ...age,
-      };
+      const headers = { ...this.#headers, [BATCH_ID_HEADER]: part.id, ...age };
       const answer = await request(this.#url, { method: 'POST', dispatcher: this.#agent, headers, body, signal: this.#stopping.signal });
       return readAttempt(part.id, answer.statusCode, await readBounded(answer.body), retryAfterMs(answer.headers['retry-after']));
     } catch (error) {

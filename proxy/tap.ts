@@ -269,8 +269,8 @@ export class CallTap {
       ending,
       facts,
     );
-    const usage = reading === undefined ? null : knownUsage(reading);
-    const since = (moment_ms: number) => (moment_ms === 0 ? null : round(moment_ms - this.#start_ms));
+    const usage = (reading === undefined ? null : knownUsage(reading)) ?? EMPTY_USAGE;
+    // Written out in full: an object that takes another's fields in is made five times as slowly.
     const record: RecordEnd = {
       v: RECORD_VERSION,
       request_model: keptName(facts?.request.model ?? ''),
@@ -281,19 +281,28 @@ export class CallTap {
       error_type: error.type,
       error_message: error.message,
       finish_reason: keptName(reading?.finish_reason ?? ''),
-      ...(usage ?? EMPTY_USAGE),
-      usage_source: usage === null ? 'none' : 'provider',
-      usage_raw: reading?.usage_raw == null ? '' : keptUsage(reading.usage_raw),
+      input_tokens: usage.input_tokens,
+      output_tokens: usage.output_tokens,
+      cache_read_tokens: usage.cache_read_tokens,
+      cache_write_tokens: usage.cache_write_tokens,
+      cache_write_1h_tokens: usage.cache_write_1h_tokens,
+      reasoning_tokens: usage.reasoning_tokens,
+      input_audio_tokens: usage.input_audio_tokens,
+      output_audio_tokens: usage.output_audio_tokens,
+      input_image_tokens: usage.input_image_tokens,
+      tool_use_tokens: usage.tool_use_tokens,
+      usage_source: usage === EMPTY_USAGE ? 'none' : 'provider',
+      usage_raw: keptUsage(reading?.usage_raw, reading?.usage),
       service_tier: keptName(reading?.service_tier ?? ''),
       duration_ms: round(end_ms - this.#start_ms),
-      ttfb_ms: since(this.#headers_ms),
-      ttft_ms: since(this.#firstContent_ms),
+      ttfb_ms: this.#since(this.#headers_ms),
+      ttft_ms: this.#since(this.#firstContent_ms),
       overhead_ms: this.#overhead(),
       max_gap_ms: facts?.streamed && this.#lastChunk_ms > 0 ? round(this.#maxGap_ms) : null,
       request_bytes: this.#requestBytes,
       response_bytes: this.#responseBytes,
-      rate_limits: readRateLimits(this.#responseHeaders, Date.now() - (monotonicMs() - this.#headers_ms)),
-      answer_ttft_ms: since(this.#firstAnswer_ms),
+      rate_limits: readRateLimits(this.#responseHeaders, this.#headersAt_ms()),
+      answer_ttft_ms: this.#since(this.#firstAnswer_ms),
       request_parameters: facts?.request.parameters.numbers ?? {},
       request_options: keptWords(facts?.request.parameters.words ?? {}),
       response_id: keptId(reading?.id ?? ''),
@@ -321,6 +330,16 @@ export class CallTap {
     const { heldKey, requestHeaders, route } = this.#options;
     this.#knownSecrets ??= knownSecrets(heldKey, requestHeaders, route.query);
     return this.#knownSecrets;
+  }
+
+  /** From the call's beginning; null: it never came to that. */
+  #since(moment_ms: number): number | null {
+    return moment_ms === 0 ? null : round(moment_ms - this.#start_ms);
+  }
+
+  /** The wall clock when the answer's headers came. */
+  #headersAt_ms(): number {
+    return Date.now() - (monotonicMs() - this.#headers_ms);
   }
 
   /** In `full` as the provider said it; else in words that are surely its own, until redaction has read the rest. */

@@ -69,7 +69,8 @@ export async function startFakeIngest(): Promise<FakeIngest> {
     req.on('error', () => {});
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
-      const text = gunzipSync(Buffer.concat(chunks)).toString('utf8');
+      const body = Buffer.concat(chunks);
+      const text = (req.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
       const records = text.split('\n').map((line) => JSON.parse(line) as CallRecord);
       const id = String(req.headers[BATCH_ID_HEADER]);
       void (async () => {

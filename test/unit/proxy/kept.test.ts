@@ -93,8 +93,10 @@ test('a path loses the segments that are text', () => {
 
 test('usage keeps its numbers, and words without spaces', () => {
   const usage = { prompt_tokens: 3, cost: 1.5e-7, details: { cached: null, tier: 'default' } };
-  expect(keptUsage(usage)).toBe(JSON.stringify(usage));
-  expect(JSON.parse(keptUsage({ n: 1, note: 'said John', 'said John': 2 }))).toEqual({ n: 1, note: '[not a name]' });
+  expect(keptUsage(usage, {})).toBe(JSON.stringify(usage));
+  expect(keptUsage(undefined, null)).toBe('');
+  expect(keptUsage({ long: 'x'.repeat(20_000) }, { input_tokens: 1 })).toBe('{"input_tokens":1}');
+  expect(JSON.parse(keptUsage({ n: 1, note: 'said John', 'said John': 2 }, {}))).toEqual({ n: 1, note: '[not a name]' });
 });
 
 test('a fault of ours says where it happened, and not what it read', () => {
