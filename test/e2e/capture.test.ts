@@ -1,9 +1,8 @@
 /**
  * What is kept of prompts and answers: nothing, unless the project asks; a request may lower that, never raise it.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
+import { filesWith } from '../kit/files.ts';
 import { type RunningGlassway, startGlassway } from '../kit/glassway.ts';
 
 const PROMPT = 'the-secret-recipe-7f3a';
@@ -36,31 +35,12 @@ async function ask(id: string, headers: Record<string, string>, stream = false):
 const bodies = (id: string, count: number) =>
   glassway.rows(`SELECT project, request, response, capture FROM bodies WHERE id = '${id}'`, count);
 
-/** ClickHouse's temporary files may be gone by the time they are opened; what they held is in the part they became. */
-function contentOf(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
-}
-
-/** Every file below a folder, as one piece of bytes. */
-function everything(dir: string): Buffer {
-  return Buffer.concat(
-    readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) =>
-      entry.isFile() ? [contentOf(join(entry.parentPath, entry.name))] : [],
-    ),
-  );
-}
-
 test('without a word from the project, no byte of a prompt or an answer is written anywhere', async () => {
   await ask('plain', { 'x-glassway-project': 'checkout' });
   await ask('raised', { 'x-glassway-project': 'checkout', 'x-glassway-capture': 'full' }, true);
   expect(await glassway.query('SELECT count() AS n FROM bodies')).toEqual([{ n: 0 }]);
   expect(JSON.stringify(await glassway.query('SELECT * FROM calls'))).not.toContain(PROMPT);
-  expect(everything(glassway.dataDir).includes(PROMPT)).toBe(false);
+  expect(filesWith(glassway.dataDir, PROMPT)).toEqual([]);
   expect(glassway.output()).not.toContain(PROMPT);
 });
 

@@ -2,9 +2,10 @@
  * `glassway erase` as an operator runs it beside a running Glassway: it looks without deleting, refuses to delete without
  * being told to, deletes from ClickHouse, from journals of dead proxies and from dead letters, and proves it.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openJournal } from '../../proxy/journal.ts';
+import { filesWith } from '../kit/files.ts';
 import { type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 import { startUpstream } from '../kit/upstream.ts';
 import { sampleRecord } from '../unit/ingest/sample.ts';
@@ -63,17 +64,6 @@ function leaveJournal(): string {
   return place;
 }
 
-function filesWith(text: string): string[] {
-  return readdirSync(glassway.dataDir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
-    const path = join(entry.parentPath, entry.name);
-    try {
-      return entry.isFile() && readFileSync(path).includes(text) ? [path] : [];
-    } catch {
-      return []; // merged away
-    }
-  });
-}
-
 test('it says what it found, writes only when told to, and leaves nothing of one user anywhere', async () => {
   const place = leaveJournal();
   const look = await erase('--dry-run');
@@ -91,7 +81,9 @@ test('it says what it found, writes only when told to, and leaves nothing of one
   expect([await count('calls', `user_id = '${USER}'`), await count('bodies')]).toEqual([0, 1]);
   expect(Number((await glassway.query("SELECT sum(calls) AS n FROM calls_by_minute WHERE project = 'kept'"))[0]?.['n'])).toBe(1);
   if (existsSync(join(place, 'dead-letter.ndjson'))) expect(readFileSync(join(place, 'dead-letter.ndjson'), 'utf8')).not.toContain(USER);
-  await waitFor('the journal of the running proxy to be empty of it', () => (filesWith(USER).length === 0 ? true : undefined));
+  await waitFor('the journal of the running proxy to be empty of it', () =>
+    filesWith(glassway.dataDir, USER).length === 0 ? true : undefined,
+  );
 }, 120_000);
 
 test('who is named must be somebody, and nobody found is no fault', async () => {

@@ -3,13 +3,14 @@
  * Chromium, calls sent, a key revoked, all without a restart.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Browser } from 'playwright-core';
 import { runDemo } from '../../cli/demo/command.ts';
 import { readKeys } from '../../contract/key-ring.ts';
 import { launchBrowser, openPage } from '../kit/browser.ts';
+import { filesWith } from '../kit/files.ts';
 import { type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
 import { type HttpUpstream, startUpstream } from '../kit/upstream.ts';
 
@@ -62,7 +63,7 @@ test('it says at start that keys are asked for and how to make one; a key made t
   await waitFor('the key to be gone', async () => ((await call(key)).status === 401 ? true : undefined));
   const secret = key.slice(17);
   expect(glassway.output()).not.toContain(secret);
-  for (const file of files(glassway.dataDir)) expect({ file, found: contentOf(file).includes(secret) }).toEqual({ file, found: false });
+  expect(filesWith(glassway.dataDir, secret)).toEqual([]);
 });
 
 test('what is secret in the data folder is readable by its owner only', () => {
@@ -162,14 +163,3 @@ test('a metrics key reads both metrics, and nothing of the console', async () =>
   }
   expect((await fetch(`${glassway.consoleUrl}/api/status`, { headers })).status).toBe(401);
 });
-
-/** ClickHouse merges files away between the listing and the reading. */
-function contentOf(file: string): Buffer {
-  return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
-}
-
-function files(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}

@@ -1,11 +1,10 @@
 /** Erasing against a real ClickHouse: what goes, what stays, and what an interruption at each step leaves behind. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CallRow } from '../../../contract/record.ts';
 import { type ErasureStep, type Found, openErasure } from '../../../ingest/erase/erase.ts';
 import { findRollups } from '../../../ingest/erase/rollups.ts';
 import type { Subject } from '../../../ingest/erase/subject.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { filesWith } from '../../kit/files.ts';
 import { sampleCall } from '../../kit/sample-calls.ts';
 
 let server: TestClickHouse;
@@ -101,19 +100,6 @@ async function expectRollupsEqualCalls(): Promise<void> {
   expect(await tokens('calls_by_minute')).toEqual(await tokens('calls'));
 }
 
-/** Files below the server's data folder that have these bytes, compressed ones aside. */
-function filesWith(text: string): string[] {
-  return readdirSync(server.dataDir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
-    if (!entry.isFile()) return [];
-    const path = join(entry.parentPath, entry.name);
-    try {
-      return readFileSync(path).includes(text) ? [path] : [];
-    } catch {
-      return []; // merged away
-    }
-  });
-}
-
 const sum = (found: readonly Found[]): number => found.reduce((all, { rows }) => all + rows, 0);
 const expectNothingLeftBehind = async (): Promise<void> =>
   expect(
@@ -134,7 +120,7 @@ test('a user is gone from calls, bodies and the files of both; the sums are thos
   expect(
     await query("SELECT count() AS n FROM system.parts WHERE database = currentDatabase() AND NOT active AND table = 'calls'"),
   ).toEqual([{ n: 0 }]);
-  expect(filesWith(GONE)).toEqual([]);
+  expect(filesWith(server.dataDir, GONE)).toEqual([]);
 }, 120_000);
 
 test('a project is gone from the rollups too; a session of one project leaves the same session of another', async () => {
