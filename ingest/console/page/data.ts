@@ -39,9 +39,17 @@ export async function load<T>(path: string, signal: AbortSignal): Promise<T> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body as T;
   const { error } = (body ?? {}) as Partial<ErrorAnswer>;
-  // The session is over: sign in, and come back to this view.
-  if (error?.code === 'login_required') location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (error?.code === 'login_required') signIn();
   throw error ?? { code: 'internal', message: `Glassway answered with status ${response.status}.` };
+}
+
+let signingIn = false;
+
+/** The session is over: sign in, and come back to this view. Every panel learns it, and a second leaving would break off the first. */
+function signIn(): void {
+  if (signingIn) return;
+  signingIn = true;
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** A fault of the question does not go away by asking again. */
