@@ -6,7 +6,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Agent } from 'undici';
 import { keysRequired } from '../contract/auth-settings.ts';
 import type { CaptureMode } from '../contract/columns.ts';
 import type { Settings } from '../contract/config.ts';
@@ -16,6 +15,7 @@ import type { Log } from '../contract/log.ts';
 import { redactSettingsOf } from '../contract/privacy-settings.ts';
 import { createAdmit, credentialFor } from './admit.ts';
 import { effectiveCapture } from './capture.ts';
+import { UpstreamClient } from './client/client.ts';
 import type { UpstreamTable } from './config.ts';
 import { createEstimator, type Estimator } from './estimate/estimator.ts';
 import { HeldBytes } from './estimate/held-bytes.ts';
@@ -65,15 +65,12 @@ export interface ProxyApp {
 
 export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   const { settings, metrics, log } = options;
-  const dispatcher = new Agent({
-    connect: { timeout: settings.timeouts.connectMs },
-    headersTimeout: settings.timeouts.responseMs,
-    bodyTimeout: settings.timeouts.idleMs,
-    keepAliveTimeout: UPSTREAM_KEEP_ALIVE_MS,
-    maxHeaderSize: settings.limits.headerBytes,
-    pipelining: 1,
-    // HTTP/2 has no header case, no reason phrase and no raw header list: it cannot be carried byte for byte.
-    allowH2: false,
+  const client = new UpstreamClient({
+    connect_ms: settings.timeouts.connectMs,
+    response_ms: settings.timeouts.responseMs,
+    idle_ms: settings.timeouts.idleMs,
+    keep_ms: UPSTREAM_KEEP_ALIVE_MS,
+    headBytesMax: settings.limits.headerBytes,
   });
   const identify = createIdentify(options.fingerprintKey);
   const route = createRouter(options.upstreams, settings.defaultUpstream, settings.targets);
@@ -113,7 +110,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
         uploads.forget(req);
       });
       const exchange = forward(req, res, routed, requestId, tap, {
-        dispatcher,
+        client,
         credential,
         trace: identity,
         requestBufferBytes: settings.limits.requestBufferBytes,
@@ -176,7 +173,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     },
     async close() {
       uploads.close();
-      await dispatcher.destroy();
+      client.close();
       await estimator.close();
       await redactor.close();
     },

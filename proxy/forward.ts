@@ -4,11 +4,14 @@
  * redirects, never decodes what it passes on, but for streams whose usage it was told to ask for (inject/).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
-import { rawHeader, requestHeaders, responseHeaders } from './headers.ts';
+import { Answer, canCarryTrailers } from './answer.ts';
+import type { UpstreamCall, UpstreamClient } from './client/client.ts';
+import type { CallEvents } from './client/connection.ts';
+import type { AnswerHead } from './client/head.ts';
+import { dropHeader, rawHeader, requestHeaders, responseHeaders } from './headers.ts';
 import type { Identity } from './identify.ts';
-import { askForUsage, mayAsk, withLength } from './inject/ask-usage.ts';
+import { askForUsage, mayAsk } from './inject/ask-usage.ts';
 import { createStripping, type Stripping } from './inject/recode.ts';
 import { propagated } from './propagation.ts';
 import type { CredentialHeader } from './provider-keys.ts';
@@ -17,11 +20,8 @@ import type { Route } from './route.ts';
 import type { CallTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
 
-/** Answers up to this size are copied into one piece with their headers: one system call, and cheaper than two pieces in it. */
-const WHOLE_BYTES_MAX = 16 * 1024;
-
 export interface ForwardOptions {
-  readonly dispatcher: Dispatcher;
+  readonly client: UpstreamClient;
   /** The provider's key, where Glassway holds it. */
   readonly credential: CredentialHeader | undefined;
   /** The call's own span, for upstreams that are told of it. */
@@ -50,38 +50,36 @@ export function forward(
   options: ForwardOptions,
 ): Upload | undefined {
   const exchange = new Exchange(req, res, route, requestId, tap, options);
-  const length = req.headers['content-length'];
-  if (req.headers['transfer-encoding'] !== undefined || Number(length) > options.requestBufferBytes) exchange.stream();
-  else if (length === undefined || length === '0') {
-    exchange.dispatch(null);
+  const length = rawHeader(req.rawHeaders, 'content-length');
+  const chunked = rawHeader(req.rawHeaders, 'transfer-encoding') !== '';
+  if (chunked || Number(length) > options.requestBufferBytes) exchange.stream(chunked ? undefined : Number(length));
+  else if (length === '' || Number(length) === 0) {
+    exchange.send(undefined);
     return undefined;
   } else exchange.buffer();
   return exchange;
 }
 
-/** Both sides of one call. It is undici's handler itself, so that a call costs no closures. */
-class Exchange implements Dispatcher.DispatchHandler {
+/** Both sides of one call. It is told itself of what the provider does, so that a call costs few closures. */
+class Exchange implements CallEvents {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #route: Route;
   readonly #requestId: string;
   readonly #tap: CallTap;
   readonly #options: ForwardOptions;
+  readonly #answer: Answer;
+  /** What came since the last time that all was told: for the tap, after the client has it. */
+  readonly #seen: Buffer[] = [];
+  #call: UpstreamCall | undefined;
   #finishLimit: NodeJS.Timeout | undefined;
   #usageAsked = false;
   #stripping: Stripping | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
   #clientGone = false;
   /** The client is gone, and the answer is read on. */
   #finishing = false;
-  #dispatched = false;
+  #uploading = false;
   #finished = false;
-  #drainWatched = false;
-  #bodyStarted = false;
-  /** The body's length as its header says it; -1: it does not. */
-  #announcedBytes = -1;
-  /** The whole body, where it came in one piece: it goes out with the end, as one piece. */
-  #whole: Buffer | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions) {
     this.#req = req;
@@ -90,22 +88,25 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#requestId = requestId;
     this.#tap = tap;
     this.#options = options;
-    res.sendDate = false; // the provider's Date passes; none of ours is added
+    this.#answer = new Answer(res, () => this.#call?.resume());
     res.on('close', () => this.#onClientClose());
   }
 
   /** Waits for the whole body: one piece to the provider is one system call. */
   buffer(): void {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] | undefined;
+    let only: Buffer | undefined;
     this.#req.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
+      if (only === undefined) only = chunk;
+      else if (chunks === undefined) chunks = [only, chunk];
+      else chunks.push(chunk);
       this.#tap.requestData(chunk);
     });
     this.#req.on('end', () => {
       this.#tap.requestEnd();
-      this.dispatch(this.#withUsageAsked(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+      this.send(this.#withUsageAsked(chunks === undefined ? (only as Buffer) : Buffer.concat(chunks)));
     });
-    this.#req.on('error', () => {}); // a client that goes away while it sends: `close` tells
+    this.#req.on('error', ignore); // a client that goes away while it sends: `close` tells
   }
 
   #withUsageAsked(body: Buffer): Buffer {
@@ -115,156 +116,154 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Sends the body on as it comes: large or of unknown length. */
-  stream(): void {
-    this.dispatch(this.#readRequest());
+  stream(length: number | undefined): void {
+    this.#req.on('error', ignore);
+    this.#uploading = true;
+    this.send('streamed', length);
   }
 
-  async *#readRequest(): AsyncGenerator<Buffer> {
-    // Without destroyOnReturn a provider that answers early and hangs up would take the client's connection along.
-    try {
-      for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
-        this.#tap.requestData(chunk);
-        yield chunk;
-      }
-      this.#tap.requestEnd();
-    } finally {
-      // What a client still sends to a provider that answered early is read and dropped: it must not block the connection.
+  /** The provider takes more: the first time the client is begun to be read, later it is read on. */
+  onWritable(): void {
+    if (this.#req.readableFlowing !== null) {
       this.#req.resume();
+      return;
+    }
+    this.#req.on('data', (chunk: Buffer) => {
+      // What a client still sends to a provider that answered early is read and dropped: it must not block the connection.
+      if (!this.#uploading) return;
+      this.#tap.requestData(chunk);
+      if (this.#call?.write(chunk) === false) this.#req.pause();
+    });
+    this.#req.on('end', () => {
+      if (!this.#uploading) return;
+      this.#uploading = false;
+      this.#tap.requestEnd();
+      this.#call?.finishWriting();
+    });
+  }
+
+  send(body: Buffer | undefined | 'streamed', length?: number): void {
+    if (this.#clientGone || this.#finished) return;
+    if (body === undefined) this.#tap.requestEnd();
+    const { propagate } = this.#route.upstream;
+    const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
+    const headers = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
+    const parts = { method: this.#req.method ?? 'GET', target: this.#route.target, headers, body, length };
+    try {
+      this.#call = this.#options.client.send(this.#route.origin, parts, this);
+    } catch (error) {
+      this.onFault(error as Error);
     }
   }
 
-  dispatch(body: Buffer | AsyncGenerator<Buffer> | null): void {
-    if (this.#clientGone || this.#finished) return;
-    if (body === null) this.#tap.requestEnd();
-    const { propagate } = this.#route.upstream;
-    const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
-    const passed = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
-    const headers = this.#usageAsked && Buffer.isBuffer(body) ? withLength(passed, body.length) : passed;
-    // undici takes any async iterable (its types name Readable only)
-    const options = {
-      origin: this.#route.origin,
-      path: this.#route.target,
-      method: this.#req.method ?? 'GET',
-      headers,
-      body,
-    } as unknown as Dispatcher.DispatchOptions;
-    this.#options.dispatcher.dispatch(options, this);
-    this.#dispatched = true;
+  onDispatched(): void {
     this.#tap.dispatched();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#clientGone && !this.#finishing) controller.abort(new Error('the client went away'));
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage?: string): void {
-    // Interim responses are for the hop that asked (RFC 9110 §15.2); no provider sends any but 100.
-    if (status < 200 || this.#res.headersSent) return;
-    const headers = responseHeaders(controller.rawHeaders as (Buffer | string)[]);
+  onHead({ status, reason, headers: raw }: AnswerHead): void {
+    const headers = responseHeaders(raw);
     this.#tap.responseHeaders(status, headers);
     if (this.#finishing) return;
     if (this.#usageAsked) this.#startStripping(status, headers);
-    const length = rawHeader(headers, 'content-length');
-    if (length !== '') this.#announcedBytes = Number(length);
-    if (length !== '' || !this.#canCarryTrailers(status)) dropHeader(headers, 'trailer');
+    if (rawHeader(headers, 'content-length') !== '' || !canCarryTrailers(this.#req, status)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
-    this.#res.writeHead(status, reasonPhrase(statusMessage ?? ''), headers);
+    this.#answer.begin(status, reason, headers);
     this.#tap.headersSent();
-    // Headers go out with the first body bytes when those came in the same packet, else at once.
-    process.nextTick(flushHeaders, this);
   }
 
-  /** Not `res.flushHeaders()`: that writes UTF-8, and header bytes above ASCII would be doubled. */
-  flushHeaders(): void {
-    if (this.#whole) this.#releaseWhole();
-    else if (!this.#bodyStarted && !this.#res.writableEnded && !this.#res.destroyed) this.#res.write('', 'latin1');
+  onData(piece: Buffer): void {
+    this.#seen.push(piece);
+    if (this.#finishing) return;
+    if (this.#stripping) this.#stripping.write(piece);
+    else this.#answer.hold(piece);
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#stripping) this.#stripping.write(chunk);
-    else if (this.#isWhole(chunk)) this.#whole = chunk;
-    else this.#write(chunk, controller);
-    this.#tap.responseData(chunk);
+  onReadDone(framed: Buffer | undefined): void {
+    if (!this.#finishing) this.#flush(this.#stripping ? undefined : framed);
+    this.#tellSeen();
   }
 
-  /** With the last byte that its length announced, an answer is over: undici says so before it returns to the event loop. */
-  #isWhole(chunk: Buffer): boolean {
-    return !this.#bodyStarted && !this.#finishing && chunk.length === this.#announcedBytes && chunk.length <= WHOLE_BYTES_MAX;
+  #flush(framed?: Buffer): void {
+    if (!this.#answer.flush(framed)) this.#call?.pause();
   }
 
-  /** The end did not follow after all. */
-  #releaseWhole(): void {
-    const whole = this.#whole;
-    this.#whole = undefined;
-    if (whole && !this.#res.writableEnded && !this.#res.destroyed) this.#write(whole, this.#controller);
+  #tellSeen(): void {
+    const seen = this.#seen;
+    for (let i = 0; i < seen.length; i += 1) this.#tap.responseData(seen[i] as Buffer);
+    seen.length = 0;
   }
 
   #startStripping(status: number, headers: string[]): void {
     if (status >= 300 || !/^\s*text\/event-stream/i.test(rawHeader(headers, 'content-type'))) return;
     this.#stripping = createStripping({
       contentEncoding: rawHeader(headers, 'content-encoding'),
-      onData: (chunk) => this.#write(chunk, this.#controller),
-      onFault: (error) => this.#controller?.abort(error),
+      onData: (chunk) => {
+        this.#answer.hold(chunk);
+        if (!this.#finishing) this.#flush();
+      },
+      onFault: (error) => {
+        this.#call?.abort();
+        this.onFault(error);
+      },
     });
     if (this.#stripping) dropHeader(headers, 'content-length');
   }
 
-  #write(chunk: Buffer, controller: Dispatcher.DispatchController | undefined): void {
-    this.#bodyStarted = true;
-    if (!this.#finishing && !this.#res.write(chunk)) {
-      controller?.pause();
-      if (!this.#drainWatched) {
-        this.#drainWatched = true;
-        this.#res.on('drain', () => this.#controller?.resume());
-      }
-    }
-  }
-
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  onEnd(trailers: readonly string[], framed: Buffer | undefined): void {
     this.#finished = true;
+    this.#stopUpload();
+    this.#tellSeen();
     if (this.#finishing) {
       this.#endFinishing();
       return;
     }
-    const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
-    if (trailers.length > 0) this.#addTrailers(trailers);
-    // The record is made before the client can see the end, so that no answered call is without one.
-    const end = (): void => this.#tap.end({ kind: 'complete' }, () => this.#endResponse());
-    if (this.#stripping) this.#stripping.end(true, end);
-    else end();
+    if (this.#stripping) this.#stripping.end(true, () => this.#complete(trailers, undefined));
+    else this.#complete(trailers, framed);
   }
 
-  #endResponse(): void {
-    const whole = this.#whole;
-    this.#whole = undefined;
-    // Text goes out in one piece with the headers, where a buffer would be a second one. latin1 is the bytes as they are.
-    if (whole) this.#res.end(whole.toString('latin1'), 'latin1');
-    else this.#res.end();
+  /** The record is made before the client can see the end, so that no answered call is without one. */
+  #complete(trailers: readonly string[], framed: Buffer | undefined): void {
+    let safe = false;
+    let flushed = false;
+    this.#tap.end({ kind: 'complete' }, () => {
+      safe = true;
+      this.#answer.end(trailers, flushed ? undefined : framed);
+    });
+    if (safe) return;
+    flushed = true;
+    this.#answer.flushBeforeEnd();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
+  onFault(cause: Error): void {
+    this.#stopUpload();
+    this.#tellSeen();
     if (this.#finishing) this.#endFinishing();
     if (this.#clientGone || this.#finished) return;
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
-    if (!this.#res.headersSent) {
+    if (!this.#answer.begun) {
       this.#tap.end({ kind: 'gateway_error', error }, () => sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId));
       return;
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
-    // The client must see that the answer broke off: what is written goes out, then the connection ends without an end mark.
-    const cut = (): void => this.#res.socket?.destroySoon();
+    const cut = (): void => this.#answer.cut();
     if (this.#stripping) this.#stripping.end(false, cut);
     else cut();
+  }
+
+  /** The provider takes no more of the request; the client may still be sending it. */
+  #stopUpload(): void {
+    if (!this.#uploading) return;
+    this.#uploading = false;
+    this.#req.resume();
   }
 
   giveUp(error: GatewayError): void {
     if (this.#finished || this.#clientGone) return;
     this.#finished = true;
-    this.#controller?.abort(error);
+    this.#call?.abort();
     this.#tap.end({ kind: 'gateway_error', error }, () => {
-      if (this.#res.headersSent) this.#res.socket?.destroySoon();
+      if (this.#answer.begun) this.#answer.cut();
       else sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
     });
   }
@@ -273,13 +272,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#finished || this.#res.writableFinished) return;
     this.#clientGone = true;
     // A request that the provider does not have whole will never be answered.
-    if (this.#options.finish_ms > 0 && this.#req.complete && this.#dispatched) {
+    if (this.#options.finish_ms > 0 && this.#req.complete && this.#call !== undefined) {
       this.#finishing = true;
-      this.#finishLimit = setTimeout(() => this.#controller?.abort(new Error('the client went away')), this.#options.finish_ms);
-      this.#controller?.resume();
+      this.#finishLimit = setTimeout(() => {
+        this.#call?.abort();
+        this.#endFinishing();
+      }, this.#options.finish_ms);
+      this.#call.resume();
       return;
     }
-    this.#controller?.abort(new Error('the client went away'));
+    this.#call?.abort();
     this.#tap.end({ kind: 'client_abort' });
   }
 
@@ -288,41 +290,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#finishLimit);
     this.#tap.end({ kind: 'client_abort' });
   }
-
-  /** Trailers need chunks (RFC 9112 §7.1.2); Node throws where they are announced without. */
-  #canCarryTrailers(status: number): boolean {
-    const { httpVersion, method } = this.#req;
-    return httpVersion === '1.1' && method !== 'HEAD' && status !== 204 && status !== 304;
-  }
-
-  #addTrailers(raw: readonly (Buffer | string)[]): void {
-    const pairs: [string, string][] = [];
-    for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]), text(raw[i + 1])]);
-    try {
-      this.#res.addTrailers(pairs);
-    } catch {
-      // A trailer that Node calls invalid: RFC 9110 §6.5.1 lets a proxy drop trailers.
-    }
-  }
 }
 
-function flushHeaders(exchange: Exchange): void {
-  exchange.flushHeaders();
-}
-
-function dropHeader(raw: string[], name: string): void {
-  for (let i = raw.length - 2; i >= 0; i -= 2) if ((raw[i] as string).toLowerCase() === name) raw.splice(i, 2);
-}
-
-/** Undici decodes the phrase as UTF-8; Node writes latin1. Bytes that were UTF-8 come out as they came. */
-function reasonPhrase(decoded: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is looked for
-  return /^[\u0000-\u007f]*$/.test(decoded) ? decoded : Buffer.from(decoded, 'utf8').toString('latin1');
-}
-
-function text(part: Buffer | string | undefined): string {
-  return typeof part === 'string' ? part : (part?.toString('latin1') ?? '');
-}
+const ignore = (): void => {};
 
 /** A fault of ours on the way to the provider. */
 export function internalError(cause: unknown): GatewayError {

@@ -17,9 +17,9 @@ export const HOP_BY_HOP_HEADERS: ReadonlySet<string> = new Set([
 
 /** Besides those: what the proxy answers or sets itself on the way to the provider. */
 const REQUEST_ONLY: ReadonlySet<string> = new Set([
-  'host', // names Glassway, not the provider; undici sets the provider's own
+  'host', // names Glassway, not the provider, whose own the client sets
   'expect', // answered by the server that received it (RFC 9110 §10.1.1)
-  'trailer', // request trailers are not carried: undici cannot send them
+  'trailer', // request trailers are not carried
 ]);
 
 const KEPT_FROM_PROVIDERS: ReadonlySet<string> = new Set([...HOP_BY_HOP_HEADERS, ...REQUEST_ONLY]);
@@ -51,16 +51,15 @@ function withoutOwnCookie(cookies: string): string {
   return cookies.replace(/(^|; ?)glassway_session=[^;]*(; ?|$)/, (_all, before: string, after: string) => (before && after ? before : ''));
 }
 
-/** The response headers for the client. Undici hands them over as bytes; HTTP's field values are latin1 to Node. */
-export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const list = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
-  const named = connectionOptions(list);
+/** The response headers for the client. */
+export function responseHeaders(raw: readonly string[]): string[] {
+  const named = connectionOptions(raw);
   const out: string[] = [];
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    const name = list[i] as string;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
     const lower = name.toLowerCase();
     if (HOP_BY_HOP_HEADERS.has(lower) || named?.has(lower)) continue;
-    out.push(name, list[i + 1] as string);
+    out.push(name, raw[i + 1] as string);
   }
   return out;
 }
@@ -72,6 +71,11 @@ export function rawHeader(raw: readonly string[], name: string): string {
     if (each.length === name.length && (each === name || each.toLowerCase() === name)) return raw[i + 1] as string;
   }
   return '';
+}
+
+/** Takes a header out of a raw list. `name` in lower case. */
+export function dropHeader(raw: string[], name: string): void {
+  for (let i = raw.length - 2; i >= 0; i -= 2) if ((raw[i] as string).toLowerCase() === name) raw.splice(i, 2);
 }
 
 /** Header names that `Connection` declares to be for this hop only (RFC 9110 §7.6.1). */

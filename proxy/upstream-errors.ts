@@ -1,20 +1,20 @@
 /**
- * What undici, Node's TLS and its HTTP parser say when a provider cannot be had, as a gateway error:
+ * What the client (client/faults.ts), Node's network and TLS, and on upgrades its HTTP parser say when a provider cannot be had, as a gateway error:
  * a table from error code to what the client is told.
  */
 import { GatewayError, type GatewayErrorCode } from '../contract/errors.ts';
 
-/** Codes of undici (docs/docs/api/Errors.md), Node's net and tls, llhttp. A trailing `*` stands for any rest. */
+/** Codes of the client, of Node's net and tls, of llhttp. A trailing `*` stands for any rest. */
 const CODES: readonly (readonly [string, GatewayErrorCode])[] = [
-  ['UND_ERR_CONNECT_TIMEOUT', 'upstream_timeout'],
-  ['UND_ERR_HEADERS_TIMEOUT', 'upstream_timeout'],
-  ['UND_ERR_BODY_TIMEOUT', 'upstream_timeout'],
+  ['CONNECT_TIMEOUT', 'upstream_timeout'],
+  ['RESPONSE_TIMEOUT', 'upstream_timeout'],
+  ['IDLE_TIMEOUT', 'upstream_timeout'],
   ['ETIMEDOUT', 'upstream_timeout'],
-  ['UND_ERR_HEADERS_OVERFLOW', 'upstream_invalid_response'],
-  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'upstream_invalid_response'],
+  ['INVALID_ANSWER', 'upstream_invalid_response'],
   ['HPE_*', 'upstream_invalid_response'],
   ['ERR_INVALID_CHAR', 'upstream_invalid_response'], // a header or reason phrase that Node refuses to pass on
-  ['UND_ERR_SOCKET', 'upstream_reset'],
+  ['CONNECTION_CLOSED', 'upstream_reset'],
+  ['ABORTED', 'shutting_down'],
   ['ECONNRESET', 'upstream_reset'],
   ['EPIPE', 'upstream_reset'],
   ['ERR_TLS_*', 'upstream_tls_failed'],
@@ -42,8 +42,7 @@ function errorCode(error: unknown): string {
   if ('code' in error && typeof error.code === 'string') return error.code;
   if ('errors' in error && Array.isArray(error.errors)) return errorCode(error.errors[0]);
   if ('cause' in error && error.cause !== undefined) return errorCode(error.cause);
-  // Undici gives its parser's errors no code where llhttp's number is missing in its table.
-  return 'name' in error && error.name === 'HTTPParserError' ? 'HPE_INVALID' : '';
+  return '';
 }
 
 function message(error: Error): string {

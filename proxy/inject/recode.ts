@@ -99,8 +99,7 @@ class CodedStripping implements Stripping {
   }
 
   write(chunk: Buffer): void {
-    // A copy: it is read on another thread, after undici has its buffer back.
-    this.#decoder.write(Buffer.from(chunk));
+    this.#decoder.write(chunk);
   }
 
   end(complete: boolean, done: () => void): void {

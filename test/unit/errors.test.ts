@@ -28,16 +28,18 @@ test.each([
   ['EAI_AGAIN', 'upstream_unreachable'],
   ['', 'upstream_unreachable'],
   ['ECONNRESET', 'upstream_reset'],
-  ['UND_ERR_SOCKET', 'upstream_reset'],
-  ['UND_ERR_CONNECT_TIMEOUT', 'upstream_timeout'],
-  ['UND_ERR_HEADERS_TIMEOUT', 'upstream_timeout'],
-  ['UND_ERR_BODY_TIMEOUT', 'upstream_timeout'],
+  ['CONNECTION_CLOSED', 'upstream_reset'],
+  ['CONNECT_TIMEOUT', 'upstream_timeout'],
+  ['RESPONSE_TIMEOUT', 'upstream_timeout'],
+  ['IDLE_TIMEOUT', 'upstream_timeout'],
+  ['INVALID_ANSWER', 'upstream_invalid_response'],
+  ['ABORTED', 'shutting_down'],
   ['HPE_INVALID_CONSTANT', 'upstream_invalid_response'],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'upstream_tls_failed'],
   ['CERT_HAS_EXPIRED', 'upstream_tls_failed'],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'upstream_tls_failed'],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', 'upstream_tls_failed'],
-])('what Node or undici calls %s is %s, naming the origin', (code, wanted) => {
+])('what Node or the client calls %s is %s, naming the origin', (code, wanted) => {
   const error = describeUpstreamError(Object.assign(new Error('it failed'), { code }), 'https://api.example');
   expect(error.code).toBe(wanted);
   expect(error.message).toContain('https://api.example');

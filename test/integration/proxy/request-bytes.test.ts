@@ -64,7 +64,7 @@ const ODD_BODIES: readonly (readonly [what: string, body: string | Buffer])[] = 
 test.each(ODD_BODIES)('a body with %s arrives as it was sent', async (_what, body) => {
   const seen = await send(post(body, 'Content-Type: application/json\r\n'));
   expect(seen.body.equals(Buffer.from(body))).toBe(true);
-  expect(pairs(seen.rawHeaders)).toContainEqual(['content-length', String(Buffer.from(body).length)]);
+  expect(pairs(seen.rawHeaders)).toContainEqual(['Content-Length', String(Buffer.from(body).length)]);
 });
 
 test('a chunked body, its UTF-8 cut across chunks and packets, arrives whole and in order', async () => {

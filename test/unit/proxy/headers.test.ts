@@ -15,7 +15,7 @@ test('what Connection names stays too, with close and keep-alive as no names', (
 test('order, case, repetition and values stay', () => {
   const raw = ['B', ' 2', 'a', '', 'B', '1', 'b', '\u00fc', 'Set-Cookie', 'x', 'Set-Cookie', 'y'];
   expect(requestHeaders(raw)).toEqual(raw);
-  expect(responseHeaders(raw.map((part) => Buffer.from(part, 'latin1')))).toEqual(raw);
+  expect(responseHeaders(raw)).toEqual(raw);
 });
 
 test('the request’s Host, Expect, Trailer and Glassway’s own headers stay here; the response’s Trailer passes', () => {
