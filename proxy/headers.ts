@@ -24,6 +24,16 @@ const REQUEST_ONLY: ReadonlySet<string> = new Set([
 
 const KEPT_FROM_PROVIDERS: ReadonlySet<string> = new Set([...HOP_BY_HOP_HEADERS, ...REQUEST_ONLY]);
 
+/**
+ * Whether a name's length is one of theirs: most headers of a message have another, and need not be looked up in lower case.
+ * Every header of every call passes here.
+ */
+function lengthsOf(names: Iterable<string>): (name: string) => boolean {
+  const lengths = new Uint8Array(64);
+  for (const { length } of names) lengths[length] = 1;
+  return ({ length }) => length < lengths.length && lengths[length] === 1;
+}
+
 /** Glassway's own headers start with this and never reach a provider. */
 export const OWN_PREFIX = 'x-glassway-';
 
@@ -34,16 +44,29 @@ const CREDENTIALS: ReadonlySet<string> = new Set(CREDENTIAL_HEADERS);
 /** The request headers for the provider; with a `credential` of ours none of the caller's own. */
 export function requestHeaders(raw: readonly string[], credential?: { readonly name: string; readonly value: string }): string[] {
   const named = connectionOptions(raw);
+  const looksAtAll = named !== undefined || credential !== undefined;
   const out: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    if (!looksAtAll && !mayMatter(name)) {
+      out.push(name, value);
+      continue;
+    }
     const lower = name.toLowerCase();
     if (KEPT_FROM_PROVIDERS.has(lower) || lower.startsWith(OWN_PREFIX) || named?.has(lower)) continue;
     if (credential !== undefined && (CREDENTIALS.has(lower) || lower === credential.name)) continue;
-    out.push(name, lower === 'cookie' ? withoutOwnCookie(raw[i + 1] as string) : (raw[i + 1] as string));
+    out.push(name, lower === 'cookie' ? withoutOwnCookie(value) : value);
   }
   if (credential !== undefined) out.push(credential.name, credential.value);
   return out;
+}
+
+const hasKeptLength = lengthsOf([...KEPT_FROM_PROVIDERS, 'cookie']);
+
+/** Of a request's header: it may be one that does not pass as it is. */
+function mayMatter(name: string): boolean {
+  return hasKeptLength(name) || (name.length >= OWN_PREFIX.length && (name.charCodeAt(0) | 0x20) === OWN_PREFIX.charCodeAt(0));
 }
 
 /** Browsers send the cookies of a host to all its ports: the console's session is none of a provider's business. */
@@ -51,14 +74,18 @@ function withoutOwnCookie(cookies: string): string {
   return cookies.replace(/(^|; ?)glassway_session=[^;]*(; ?|$)/, (_all, before: string, after: string) => (before && after ? before : ''));
 }
 
+const hasHopLength = lengthsOf(HOP_BY_HOP_HEADERS);
+
 /** The response headers for the client. */
 export function responseHeaders(raw: readonly string[]): string[] {
   const named = connectionOptions(raw);
   const out: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP_HEADERS.has(lower) || named?.has(lower)) continue;
+    if (named !== undefined || hasHopLength(name)) {
+      const lower = name.toLowerCase();
+      if (HOP_BY_HOP_HEADERS.has(lower) || named?.has(lower)) continue;
+    }
     out.push(name, raw[i + 1] as string);
   }
   return out;
@@ -75,7 +102,10 @@ export function rawHeader(raw: readonly string[], name: string): string {
 
 /** Takes a header out of a raw list. `name` in lower case. */
 export function dropHeader(raw: string[], name: string): void {
-  for (let i = raw.length - 2; i >= 0; i -= 2) if ((raw[i] as string).toLowerCase() === name) raw.splice(i, 2);
+  for (let i = raw.length - 2; i >= 0; i -= 2) {
+    const each = raw[i] as string;
+    if (each.length === name.length && each.toLowerCase() === name) raw.splice(i, 2);
+  }
 }
 
 /** Header names that `Connection` declares to be for this hop only (RFC 9110 §7.6.1). */
