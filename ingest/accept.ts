@@ -183,10 +183,18 @@ function checkRecord(value: unknown): { record: CallRecord } | { reason: string 
   return parsed;
 }
 
+/** The second that was last found to exist: the calls of a batch are of few seconds. */
+let knownSecond = '';
+const SECOND_CHARS = 'YYYY-MM-DD hh:mm:ss'.length;
+
 function isMoment(startedAt: string): boolean {
-  const iso = `${startedAt.slice(0, 10)}T${startedAt.slice(11, 19)}`;
+  const second = startedAt.slice(0, SECOND_CHARS);
+  if (second === knownSecond) return true;
+  const iso = `${second.slice(0, 10)}T${second.slice(11)}`;
   const time = Date.parse(`${iso}Z`);
-  return STARTED_AT_YEAR.test(startedAt) && !Number.isNaN(time) && new Date(time).toISOString().startsWith(iso);
+  const exists = STARTED_AT_YEAR.test(second) && !Number.isNaN(time) && new Date(time).toISOString().startsWith(iso);
+  if (exists) knownSecond = second;
+  return exists;
 }
 
 function shown(value: unknown): string {

@@ -5,17 +5,19 @@
  */
 import express, { type ErrorRequestHandler, type Express, type Request, type Response, type Router } from 'express';
 import type { Log } from '../contract/log.ts';
-import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer, type CallRecord } from '../contract/record.ts';
+import { BATCH_BYTES_MAX, BATCH_PATH, type BatchAnswer } from '../contract/record.ts';
 import { parseLines, readBody, readHead } from './accept.ts';
 import type { Access } from './access.ts';
 import type { WorkBudget } from './budget.ts';
 import { errorText } from './error-text.ts';
 import type { IngestMetrics } from './metrics.ts';
+import { Observations } from './otlp/call-metrics.ts';
 import type { BatchSpans, TraceExport } from './otlp/export.ts';
 import { hasUsage, type Pricer } from './price.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 import { bodiesKey, callKey, clickhouseTime, type EncodedRow, encodeBodies, encodeCall } from './row.ts';
+import { RowBytes } from './row-bytes.ts';
 import { Slices } from './slices.ts';
 import type { RejectedRow, Writer } from './write.ts';
 
@@ -110,8 +112,7 @@ interface PreparedBatch {
   readonly calls: EncodedRow[];
   readonly bodies: EncodedRow[];
   readonly rejected: RejectedRow[];
-  /** For the metrics. */
-  readonly records: { readonly line: number; readonly record: CallRecord }[];
+  readonly observations: Observations;
   /** The providers of calls with known usage and no known price. */
   readonly unpriced: string[];
 }
@@ -119,10 +120,11 @@ interface PreparedBatch {
 /** Parses, validates and prices, in slices: a batch of 10,000 records takes some 300 ms of the processor. */
 async function prepare(
   body: Buffer,
-  { price, ingestId }: AppDeps,
+  { price, ingestId, metrics }: AppDeps,
   { ingestedAt, spans }: { readonly ingestedAt: Date; readonly spans: BatchSpans },
 ): Promise<PreparedBatch> {
-  const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], records: [], unpriced: [] };
+  const batch: PreparedBatch = { calls: [], bodies: [], rejected: [], observations: new Observations(), unpriced: [] };
+  const kept = { calls: new RowBytes(), bodies: new RowBytes() };
   const written = { ingested_at: clickhouseTime(ingestedAt), ingest_id: ingestId };
   await slices.next();
   for (const parsed of parseLines(body)) {
@@ -131,11 +133,11 @@ async function prepare(
       const { line, record } = parsed;
       const cost = price(record);
       if (cost.cost_source === 'none' && hasUsage(record)) batch.unpriced.push(record.provider);
-      batch.calls.push({ line, json: encodeCall(record, cost, written), key: callKey(record) });
-      batch.records.push(parsed);
+      batch.calls.push({ line, bytes: kept.calls.add(encodeCall(record, cost, written)), key: callKey(record) });
+      metrics.calls.observe(record, line, batch.observations);
       spans.add(line, record, cost);
       const bodies = encodeBodies(record);
-      if (bodies !== undefined) batch.bodies.push({ line, json: bodies, key: bodiesKey(record) });
+      if (bodies !== undefined) batch.bodies.push({ line, bytes: kept.bodies.add(bodies), key: bodiesKey(record) });
     }
     if (slices.over) await slices.next();
   }
@@ -148,7 +150,7 @@ function answer(deps: AppDeps, response: Response, batchId: string, batch: Prepa
   const accepted = batch.calls.filter((row) => !lost.has(row.line)).length;
   deps.metrics.records(accepted, rejected.length);
   for (const provider of batch.unpriced) deps.metrics.unpriced(provider);
-  for (const { line, record } of batch.records) if (!lost.has(line)) deps.metrics.calls.observe(record);
+  batch.observations.count(lost);
   deps.metrics.batchAnswered(200);
   if (rejected.length > 0)
     deps.log('warn', `batch ${batchId}: ${rejected.length} records set aside; line ${rejected[0]?.line}: ${rejected[0]?.reason}`);

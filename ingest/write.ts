@@ -16,12 +16,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import { errorText } from './error-text.ts';
 import { createLookup, INSERTS_REMEMBERED, type LookupTable } from './lookup.ts';
 import { Refusal } from './refusal.ts';
-import type { EncodedRow } from './row.ts';
+import { type EncodedRow, INSERT_COLUMNS, INSERT_FORMAT } from './row.ts';
+import { inPieces } from './row-bytes.ts';
 import { shardOf } from './topology.ts';
 
 export interface RejectedRow {
@@ -68,8 +68,6 @@ const SETTINGS: ClickHouseSettings = {
   min_insert_block_size_rows: '1048576',
   min_insert_block_size_bytes: '1073741824',
   max_insert_threads: '1',
-  // A column that the table lacks is an error, not a value dropped in silence.
-  input_format_skip_unknown_fields: 0,
   date_time_input_format: 'basic',
   // A proxy with a broken clock may spread a batch over many months; that is no reason to lose it.
   max_partitions_per_insert_block: '0',
@@ -104,21 +102,24 @@ const DATA_ERROR_CODES: ReadonlySet<string> = new Set([
   '469', // VIOLATED_CONSTRAINT
 ]);
 
+/** NO_SUCH_COLUMN_IN_TABLE: whatever the rows are. */
+const NO_SUCH_COLUMN_CODE = '16';
+
 /**
  * How far the rows that ClickHouse refuses are searched for. When so many are refused and not one is taken,
  * or so many cuts were not enough, it is the table that does not fit, not the rows.
  */
 const REFUSED_ROWS_MAX = 16;
 const SPLITS_MAX = 128;
-const PIECE_CHARS = 128 * 1024;
 
 /** The rows of `calls` and `bodies` that ClickHouse refuses for what they are; the others are committed. */
 export function createWriter(deps: WriterDeps): Writer {
   const { client, database, onInsert, insertsRemembered = INSERTS_REMEMBERED } = deps;
-  const insert = async (table: string, rows: readonly EncodedRow[], token: string, shard: number | undefined): Promise<void> => {
+  const insert = async (table: LookupTable, rows: readonly EncodedRow[], token: string, shard: number | undefined): Promise<void> => {
     const startedMs = performance.now();
     const result = await client.exec({
-      query: `INSERT INTO ${database}.${table} FORMAT JSONEachRow`,
+      // With its columns: one that the table lacks is an error, not a value dropped in silence.
+      query: `INSERT INTO ${database}.${table} (${INSERT_COLUMNS[table].join()}) FORMAT ${INSERT_FORMAT}`,
       values: Readable.from(inPieces(rows), { objectMode: false }),
       clickhouse_settings: {
         ...SETTINGS,
@@ -135,7 +136,7 @@ export function createWriter(deps: WriterDeps): Writer {
    * batch is halved until that row stands alone. Each part has a token of its own, made of its lines: sent again, the same
    * batch fails and splits in the same way.
    */
-  const insertOrSplit = async (table: string, rows: readonly EncodedRow[], token: string, search: Search): Promise<RejectedRow[]> => {
+  const insertOrSplit = async (table: LookupTable, rows: readonly EncodedRow[], token: string, search: Search): Promise<RejectedRow[]> => {
     const [first, last] = [rows[0], rows.at(-1)];
     if (first === undefined || last === undefined) return [];
     try {
@@ -143,6 +144,7 @@ export function createWriter(deps: WriterDeps): Writer {
       search.anyInserted = true;
       return [];
     } catch (error) {
+      if (codeOf(error) === NO_SUCH_COLUMN_CODE) throw new Refusal('schema_mismatch', describe(error), { cause: error });
       if (!isDataError(error)) throw new Refusal('insert_failed', describe(error), { cause: error });
       const alone = first === last;
       if (alone) search.refusedLeft -= 1;
@@ -194,25 +196,15 @@ function linesHash(rows: readonly EncodedRow[]): string {
 }
 
 export function isDataError(error: unknown): boolean {
-  return error instanceof ClickHouseError && DATA_ERROR_CODES.has(error.code);
+  return DATA_ERROR_CODES.has(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof ClickHouseError ? error.code : '';
 }
 
 /** The server's code and the driver's words, without the data that a parse error quotes. */
 function describe(error: unknown): string {
   if (error instanceof ClickHouseError) return `ClickHouse error ${error.code}${error.type ? ` ${error.type}` : ''}`;
   return errorText(error);
-}
-
-/** A turn of the event loop for each piece: putting a batch into bytes at once would hold it for some 20 ms. */
-async function* inPieces(rows: readonly EncodedRow[]): AsyncGenerator<string> {
-  let piece = '';
-  for (const { json } of rows) {
-    piece += `${json}\n`;
-    if (piece.length >= PIECE_CHARS) {
-      yield piece;
-      piece = '';
-      await nextTurn();
-    }
-  }
-  if (piece !== '') yield piece;
 }

@@ -31,11 +31,26 @@ const ERROR_TYPES_MAX = 100;
 const SERIES_MAX = 2_000;
 const OVERFLOW = 'otel.metric.overflow';
 
-interface Series {
+class Series implements HistogramPoint {
   readonly attributes: HistogramPoint['attributes'];
+  readonly #bounds: readonly number[];
   readonly counts: number[];
-  sum: number;
-  count: number;
+  sum = 0;
+  count = 0;
+
+  constructor(attributes: HistogramPoint['attributes'], bounds: readonly number[]) {
+    this.attributes = attributes;
+    this.#bounds = bounds;
+    this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  add(value: number, times: number): void {
+    let bucket = 0;
+    while (bucket < this.#bounds.length && value > (this.#bounds[bucket] as number)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + times;
+    this.sum += value * times;
+    this.count += times;
+  }
 }
 
 class Histogram {
@@ -46,25 +61,44 @@ class Histogram {
     this.entry = entry;
   }
 
-  /** `key` stands for `attributes`; false: counted in the overflow. */
-  observe(key: string, attributes: () => HistogramPoint['attributes'], value: number, times = 1): boolean {
-    let series = this.series.get(key);
-    const fits = series !== undefined || this.series.size < SERIES_MAX;
-    if (series === undefined)
-      series = fits ? this.#open(key, attributes()) : (this.series.get(OVERFLOW) ?? this.#open(OVERFLOW, { [OVERFLOW]: true }));
-    const { bounds } = this.entry;
-    let bucket = 0;
-    while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket += 1;
-    series.counts[bucket] = (series.counts[bucket] ?? 0) + times;
-    series.sum += value * times;
-    series.count += times;
-    return fits;
+  /** Where values with these attributes are counted; `key` stands for them. Undefined: in the overflow. */
+  find(key: string, attributes: () => HistogramPoint['attributes']): Series | undefined {
+    return this.series.get(key) ?? (this.series.size < SERIES_MAX ? this.#open(key, attributes()) : undefined);
+  }
+
+  get overflow(): Series {
+    return this.series.get(OVERFLOW) ?? this.#open(OVERFLOW, { [OVERFLOW]: true });
   }
 
   #open(key: string, attributes: HistogramPoint['attributes']): Series {
-    const series = { attributes, counts: new Array<number>(this.entry.bounds.length + 1).fill(0), sum: 0, count: 0 };
+    const series = new Series(attributes, this.entry.bounds);
     this.series.set(key, series);
     return series;
+  }
+}
+
+/**
+ * What calls would be counted as, noted before it is known whether they are: numbers in lists, so that a batch's records
+ * need not be kept until its insert has ended.
+ */
+export class Observations {
+  readonly #lines: number[] = [];
+  readonly #series: Series[] = [];
+  readonly #values: number[] = [];
+  readonly #times: number[] = [];
+
+  note(line: number, series: Series, value: number, times: number): void {
+    this.#lines.push(line);
+    this.#series.push(series);
+    this.#values.push(value);
+    this.#times.push(times);
+  }
+
+  /** Counts all, once, but those of the lines that were lost. */
+  count(lost: ReadonlySet<number>): void {
+    this.#series.forEach((series, at) => {
+      if (!lost.has(this.#lines[at] as number)) series.add(this.#values[at] as number, this.#times[at] as number);
+    });
   }
 }
 
@@ -103,7 +137,8 @@ export class CallMetrics {
     this.#onFolded = onFolded;
   }
 
-  observe(call: CallRecord): void {
+  /** Notes what the call on this line is to be counted as. */
+  observe(call: CallRecord, line: number, noted: Observations): void {
     const proven = call.status < 400 && call.status > 0;
     const model = (name: string, label: string): string =>
       this.#models.fold(name, () => this.#onFolded(label), proven ? MODELS_MAX : UNPROVEN_MODELS_MAX);
@@ -118,7 +153,9 @@ export class CallMetrics {
     const key = values.join('\u0000');
     const put = (histogram: Histogram, value: number, label = '', times = 1): void => {
       const attributes = () => attributesOf(values, histogram.entry.labels[0], label);
-      if (!histogram.observe(`${key}\u0000${label}`, attributes, value, times)) this.#onFolded(OVERFLOW);
+      const series = histogram.find(`${key}\u0000${label}`, attributes);
+      if (series === undefined) this.#onFolded(OVERFLOW);
+      noted.note(line, series ?? histogram.overflow, value, times);
     };
     if (call.input_tokens !== null) put(this.#tokens, call.input_tokens, 'input');
     if (call.output_tokens !== null) put(this.#tokens, call.output_tokens, 'output');

@@ -6,6 +6,7 @@ import { clusterStatements } from '../../../ingest/migrations/for-cluster.ts';
 import { readMigrations } from '../../../ingest/migrations/index.ts';
 import type { Cost } from '../../../ingest/price.ts';
 import { bodiesKey, callKey, clickhouseTime, type EncodedRow, encodeBodies, encodeCall } from '../../../ingest/row.ts';
+import { RowBytes } from '../../../ingest/row-bytes.ts';
 import { shardOf } from '../../../ingest/topology.ts';
 import { createWriter } from '../../../ingest/write.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
@@ -257,9 +258,10 @@ function rowsOf(project: string, count: number): { calls: EncodedRow[]; bodies: 
   const records = Array.from({ length: count }, (_, at) =>
     sampleRecord({ id: `${project}-${at}`, project, proxy_id: `proxy-${project}`, seq: at + 1, started_at, bodies }),
   );
+  const kept = new RowBytes();
   return {
-    calls: records.map((record, line) => ({ line, json: encodeCall(record, UNPRICED, written), key: callKey(record) })),
-    bodies: records.map((record, line) => ({ line, json: encodeBodies(record) ?? '', key: bodiesKey(record) })),
+    calls: records.map((record, line) => ({ line, bytes: kept.add(encodeCall(record, UNPRICED, written)), key: callKey(record) })),
+    bodies: records.map((record, line) => ({ line, bytes: kept.add(encodeBodies(record) ?? ''), key: bodiesKey(record) })),
   };
 }
 

@@ -6,6 +6,7 @@ import type { LossAnswer } from '../../../ingest/console/api-types.ts';
 import { type Ingest, startIngest } from '../../../ingest/main.ts';
 import type { Cost } from '../../../ingest/price.ts';
 import { bodiesKey, callKey, clickhouseTime, encodeBodies, encodeCall } from '../../../ingest/row.ts';
+import { RowBytes } from '../../../ingest/row-bytes.ts';
 import { createWriter } from '../../../ingest/write.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { freePorts } from '../../kit/ports.ts';
@@ -154,17 +155,18 @@ describe('with the token forgotten', () => {
     const batch = [record(1, texts), record(2), record(3, texts), record(4)];
     await post(`${id}-other`, [batch[0] as CallRecord, batch[3] as CallRecord]);
     const cost: Cost = { cost_usd: null, cost_source: 'none', price_version: '' };
+    const kept = new RowBytes();
     const rows = {
       id,
       mayBeForgotten: true,
       calls: batch.map((each, index) => ({
         line: index + 1,
-        json: encodeCall(each, cost, { ingested_at: clickhouseTime(new Date()), ingest_id: 'ingest-1' }),
+        bytes: kept.add(encodeCall(each, cost, { ingested_at: clickhouseTime(new Date()), ingest_id: 'ingest-1' })),
         key: callKey(each),
       })),
       bodies: batch.flatMap((each, index) => {
         const json = encodeBodies(each);
-        return json === undefined ? [] : [{ line: index + 1, json, key: bodiesKey(each) }];
+        return json === undefined ? [] : [{ line: index + 1, bytes: kept.add(json), key: bodiesKey(each) }];
       }),
     };
     for (let times = 0; times < 3; times += 1) {

@@ -4,7 +4,7 @@ import * as semantic from '@opentelemetry/semantic-conventions/incubating';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { CALL_METRIC_LABELS, CALL_METRICS } from '../../../contract/events.ts';
 import type { CallRecord } from '../../../contract/record.ts';
-import { CallMetrics } from '../../../ingest/otlp/call-metrics.ts';
+import { CallMetrics, Observations } from '../../../ingest/otlp/call-metrics.ts';
 import { collect } from '../../../ingest/otlp/metrics-export.ts';
 import { sampleRecord } from '../ingest/sample.ts';
 
@@ -15,7 +15,9 @@ function observed(...calls: Partial<CallRecord>[]): {
 } {
   const folded: string[] = [];
   const metrics = new CallMetrics({ onFolded: (label) => folded.push(label) });
-  for (const call of calls) metrics.observe(sampleRecord(call));
+  const noted = new Observations();
+  for (const [line, call] of calls.entries()) metrics.observe(sampleRecord(call), line, noted);
+  noted.count(new Set());
   return { metrics, folded, points: (name) => [...metrics.points()].find(([entry]) => entry === CALL_METRICS[name])?.[1] ?? [] };
 }
 
@@ -104,6 +106,16 @@ test('Prometheus’ text has buckets that add up, and values in quotes', () => {
   expect(text).toMatch(/gen_ai_client_operation_duration_seconds_bucket\{[^}]*le="0.64"\} 0\n/);
   expect(text).toMatch(/gen_ai_client_operation_duration_seconds_bucket\{[^}]*le="\+Inf"\} 1\n/);
   expect(text).toMatch(/gen_ai_client_token_usage_sum\{[^}]*gen_ai_token_type="input"[^}]*\} 1000\n/);
+});
+
+test('what is noted counts when its batch is in, and not at all for the lines that were lost', () => {
+  const metrics = new CallMetrics();
+  const noted = new Observations();
+  for (const line of [1, 2, 3]) metrics.observe(sampleRecord(), line, noted);
+  const counted = () => [...metrics.points()].map(([entry, points]) => [entry.name, points.reduce((sum, { count }) => sum + count, 0)]);
+  expect(counted().map(([, count]) => count)).toEqual([0, 0, 0, 0]);
+  noted.count(new Set([2]));
+  expect(Object.fromEntries(counted())).toMatchObject({ [CALL_METRICS.tokens.name]: 4, [CALL_METRICS.duration.name]: 2 });
 });
 
 test('health metrics keep their names over OTLP, histograms their buckets', async () => {
