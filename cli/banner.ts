@@ -4,7 +4,7 @@
  */
 import { keysRequired } from '../contract/auth-settings.ts';
 import type { Settings } from '../contract/config.ts';
-import { isLoopback } from '../contract/listen.ts';
+import { isLoopback, reachableHost } from '../contract/listen.ts';
 
 export interface BannerFacts {
   readonly version: string;
@@ -17,7 +17,6 @@ export interface BannerFacts {
   readonly clickhouse: { readonly url: string; readonly embedded: boolean; readonly reachable: boolean };
   /** Keys that are good now. */
   readonly keyCounts: { readonly calls: number; readonly console: number };
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** The SDKs that most people bring, and what each calls a base URL. */
@@ -30,7 +29,7 @@ const SHOWN_ABOVE: ReadonlySet<string> = new Set(['openai', 'anthropic', 'gemini
 
 export function banner(facts: BannerFacts): string {
   const { settings, clickhouse } = facts;
-  const at = (port: number) => `http://${settings.listen.host === '0.0.0.0' ? '127.0.0.1' : settings.listen.host}:${port}`;
+  const at = (port: number) => `http://${reachableHost(settings.listen.host)}:${port}`;
   const proxy = at(settings.listen.proxy);
   const row = (label: string, text: string) => `  ${label.padEnd(15)} ${text}`;
   const others = facts.upstreamNames.filter((name) => !SHOWN_ABOVE.has(name) && !name.startsWith('demo-'));
@@ -61,7 +60,7 @@ export function banner(facts: BannerFacts): string {
 }
 
 /** What is not configured, and what should be known. */
-function notes({ settings, configFile, clickhouse, env, keyCounts }: BannerFacts): string[] {
+function notes({ settings, configFile, clickhouse, keyCounts }: BannerFacts): string[] {
   const list: string[] = [];
   list.push(
     configFile === undefined ? 'No configuration file: defaults apply (glassway.yaml, or --config FILE).' : `Configuration: ${configFile}`,
@@ -74,8 +73,6 @@ function notes({ settings, configFile, clickhouse, env, keyCounts }: BannerFacts
   );
   list.push(`Calls are kept for ${settings.retention.calls}, bodies for ${settings.retention.bodies}.`);
   if (!clickhouse.reachable) list.push('ClickHouse does not answer yet: calls work, their records wait.');
-  if (env['OTEL_EXPORTER_OTLP_ENDPOINT'] !== undefined)
-    list.push('OTEL_EXPORTER_OTLP_ENDPOINT is set, but this release does not export traces.');
   list.push(...accessNotes(settings, keyCounts));
   return list;
 }

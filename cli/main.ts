@@ -57,6 +57,17 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** What every command that works on stored calls takes. */
+async function onStoredCalls<Arguments extends CommonOptions>(options: Arguments) {
+  return {
+    settings: await settingsOf(options),
+    dataDir: resolve(options.data),
+    arguments: options,
+    signal: stopSignal(),
+    out: process.stdout,
+  };
+}
+
 const program = new Command('glassway')
   .description(
     'A see-through AI gateway: calls pass through untouched; what each cost, how long it took and how it failed lands in ClickHouse.',
@@ -162,16 +173,8 @@ command('reprice', "compute stored calls' costs anew with today's prices; shows 
   .option('--dry-run', 'show the difference and write nothing')
   .option('--yes', 'write without asking')
   .action(async (options: CommonOptions & RepriceArguments) => {
-    const settings = await settingsOf(options);
     const { runReprice } = await import('./reprice.ts');
-    process.exitCode = await runReprice({
-      settings,
-      dataDir: resolve(options.data),
-      arguments: options,
-      signal: stopSignal(),
-      input: process.stdin,
-      out: process.stdout,
-    });
+    process.exitCode = await runReprice({ ...(await onStoredCalls(options)), input: process.stdin });
   });
 
 const keys = program.command('keys').description('make, list and revoke the keys by which callers, readers and Prometheus are known');
@@ -225,16 +228,8 @@ withCommonOptions(traces.command('resend').description("export stored calls' spa
   .option('--project <name>', 'this project only')
   .option('--dry-run', 'count them and send nothing')
   .action(async (options: CommonOptions & ResendArguments) => {
-    const settings = await settingsOf(options);
     const { runResend } = await import('./resend.ts');
-    process.exitCode = await runResend({
-      settings,
-      dataDir: resolve(options.data),
-      arguments: options,
-      env: process.env,
-      signal: stopSignal(),
-      out: process.stdout,
-    });
+    process.exitCode = await runResend({ ...(await onStoredCalls(options)), env: process.env });
   });
 
 command('erase', "delete a user's, a session's or a project's calls everywhere, and prove it")
@@ -244,16 +239,8 @@ command('erase', "delete a user's, a session's or a project's calls everywhere, 
   .option('--dry-run', 'show what is there and delete nothing')
   .option('--yes', 'delete without asking')
   .action(async (options: CommonOptions & EraseArguments) => {
-    const settings = await settingsOf(options);
     const { runErase } = await import('./erase.ts');
-    process.exitCode = await runErase({
-      settings,
-      dataDir: resolve(options.data),
-      arguments: options,
-      signal: stopSignal(),
-      input: process.stdin,
-      out: process.stdout,
-    });
+    process.exitCode = await runErase({ ...(await onStoredCalls(options)), input: process.stdin });
   });
 
 try {

@@ -11,7 +11,7 @@ import { readClientTls } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
 import { keptSecret } from '../contract/kept-secret.ts';
 import { openKeyRing } from '../contract/key-ring.ts';
-import { StartError } from '../contract/listen.ts';
+import { reachableHost, StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { startEmbeddedClickHouse } from '../ingest/clickhouse/embedded.ts';
 import { upstreamTable } from '../proxy/config.ts';
@@ -56,7 +56,8 @@ export async function up(options: UpOptions): Promise<void> {
     return supervised;
   };
   try {
-    const ingestUrl = urlOf(settings.listen.host, settings.listen.ingest, settings.access.tls === undefined ? 'http' : 'https');
+    const scheme = settings.access.tls === undefined ? 'http' : 'https';
+    const ingestUrl = `${scheme}://${reachableHost(settings.listen.host)}:${settings.listen.ingest}`;
     const secrets = secretsOf(settings, options.dataDir);
     const proxy = child('proxy', { GLASSWAY_INGEST_URL: ingestUrl, ...secrets.ofBoth }, settings.timeouts.drainMs + 15_000);
     // Its failure is looked at below, after ClickHouse's; until then it must not count as unhandled.
@@ -79,7 +80,6 @@ export async function up(options: UpOptions): Promise<void> {
           upstreamNames: [...upstreamTable(settings).keys()],
           clickhouse: { url: clickhouse.url, embedded: clickhouse.embedded, reachable },
           keyCounts: countKeys(settings, options.dataDir),
-          env: process.env,
         }),
       );
       options.onReady?.();
@@ -170,9 +170,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-function urlOf(host: string, port: number, scheme: 'http' | 'https'): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

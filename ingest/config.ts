@@ -3,6 +3,7 @@
  * Throws a ConfigError that names the key when something that only ingest needs is missing.
  */
 import { ConfigError, durationSeconds, type Settings } from '../contract/config.ts';
+import { reachableHost } from '../contract/listen.ts';
 
 export interface ClickHouseLogin {
   readonly url: string;
@@ -49,12 +50,6 @@ export function ingestConfig(settings: Settings): IngestConfig {
     callsTtlSeconds: durationSeconds(retention.calls),
     bodiesTtlSeconds: durationSeconds(retention.bodies),
     drainMs: settings.timeouts.drainMs,
-    proxyUrl: `http://${urlHost(listen.host)}:${listen.proxy}`,
+    proxyUrl: `http://${reachableHost(listen.host)}:${listen.proxy}`,
   });
-}
-
-/** A host as it stands in a URL that someone on this machine can open. */
-export function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

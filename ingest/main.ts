@@ -12,13 +12,13 @@ import { keysFile, keysRequired } from '../contract/auth-settings.ts';
 import { readPem } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
 import { NO_KEYS, openKeyRing } from '../contract/key-ring.ts';
-import { listen, StartError } from '../contract/listen.ts';
+import { listen, reachableHost, StartError } from '../contract/listen.ts';
 import { createLog, type Log } from '../contract/log.ts';
 import { ownNamesOf } from '../contract/read-check.ts';
 import { createAccess } from './access.ts';
 import { createApp } from './app.ts';
 import { WorkBudget } from './budget.ts';
-import { type ClickHouseLogin, type IngestConfig, ingestConfig, urlHost } from './config.ts';
+import { type ClickHouseLogin, type IngestConfig, ingestConfig } from './config.ts';
 import { createConsole } from './console/index.ts';
 import { createRead } from './console/read.ts';
 import { errorText } from './error-text.ts';
@@ -164,7 +164,7 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     await release();
   };
   return {
-    url: `${scheme}://${urlHost(config.host)}:${port}`,
+    url: `${scheme}://${reachableHost(config.host)}:${port}`,
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -12,7 +12,7 @@ import { readClientTls } from '../contract/client-tls.ts';
 import type { Settings } from '../contract/config.ts';
 import { keptSecret } from '../contract/kept-secret.ts';
 import { openKeyRing } from '../contract/key-ring.ts';
-import { listen } from '../contract/listen.ts';
+import { listen, reachableHost } from '../contract/listen.ts';
 import type { Log } from '../contract/log.ts';
 import { startAdmin } from './admin.ts';
 import { createProxyApp } from './app.ts';
@@ -67,7 +67,7 @@ export async function startProxy(settings: Settings, options: ProxyOptions): Pro
 }
 
 export function addressesOf({ listen: { host, proxy, proxyAdmin } }: Settings): Pick<RunningProxy, 'url' | 'adminUrl'> {
-  const at = `http://${host.includes(':') ? `[${host}]` : host}`;
+  const at = `http://${reachableHost(host)}`;
   return { url: `${at}:${proxy}`, adminUrl: `${at}:${proxyAdmin}` };
 }
 

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { reachableHost } from '../../contract/listen.ts';
 import { ANTHROPIC } from './anthropic.ts';
 import { BEDROCK } from './bedrock.ts';
 import { COHERE } from './cohere.ts';
@@ -75,8 +76,7 @@ export async function startMockProvider(options: MockOptions): Promise<MockProvi
   server.maxConnections = CONNECTIONS_MAX;
   server.on('drop', () => mock.totals.refuseConnection());
   const port = await listen(server, options.host, options.port);
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: () => closeServer(server), sent: () => mock.totals.read() };
+  return { url: `http://${reachableHost(options.host)}:${port}`, port, close: () => closeServer(server), sent: () => mock.totals.read() };
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

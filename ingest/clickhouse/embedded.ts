@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveLibchdb } from 'chdb/libchdb';
-import { StartError } from '../../contract/listen.ts';
+import { reachableHost, StartError } from '../../contract/listen.ts';
 import {
   type EngineFiles,
   type EngineOptions,
@@ -157,7 +157,7 @@ class Supervisor {
   constructor(options: EmbeddedClickHouseOptions, files: EngineFiles, library: string) {
     this.#options = options;
     this.#logFile = files.logFile;
-    this.url = `http://${addressOf(options.host)}:${options.httpPort}`;
+    this.url = `http://${reachableHost(options.host)}:${options.httpPort}`;
     this.writer = { username: WRITER_USERNAME, password: files.writerPassword };
     this.#orders = {
       library,
@@ -268,10 +268,4 @@ function ping(url: string, writer: Credentials): Promise<boolean> {
     probe.once('error', () => resolve(false));
     probe.end();
   });
-}
-
-/** Where to reach a server that listens on `host`, as it stands in a URL. */
-function addressOf(host: string): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return reachable.includes(':') ? `[${reachable}]` : reachable;
 }
