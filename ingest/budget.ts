@@ -6,7 +6,11 @@ import { Refusal } from './refusal.ts';
 
 export interface BudgetLimits {
   readonly batches: number;
-  /** Decoded bytes. A batch holds them some six times while it is in work: body, records, rows, what is being sent, and what is not collected yet. */
+  /**
+   * Decoded bytes. A batch holds them some six times while it is in work: body, records, rows, what is being sent, and what is
+   * not collected yet. Measured with 24 batches of 32 MiB at once and ClickHouse standing still: ingest took 538 MiB at its
+   * highest, 336 more than before (test/e2e/load-shedding.test.ts).
+   */
   readonly bytes: number;
 }
 

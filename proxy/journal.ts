@@ -8,7 +8,7 @@
  * checksum (Node 24, ext4). Putting a turn's writes together would save less than it costs: the client's end
  * would leave its chunks' packet and become a system call of its own.
  */
-import { closeSync, fdatasync, fdatasyncSync } from 'node:fs';
+import { closeSync, fdatasync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../contract/config.ts';
 import type { Log } from '../contract/log.ts';
@@ -74,6 +74,8 @@ const TICK_MS = 1_000;
 const RETRY_MS_MAX = 30_000;
 /** A write into the page cache takes microseconds. One that takes this long is a disk that hangs, and with it every call. */
 const STALL_MS = 1_000;
+/** A client waits no longer than this for its end, whatever was asked of the disk. */
+const SYNC_MS_MAX = 2_000;
 const NOT_ON_DISK = -1;
 /** A batch must hold at least one record, and its line's end. */
 const RECORD_BYTES_MAX = BATCH_BYTES_MAX - 1;
@@ -110,6 +112,10 @@ class DiskJournal implements Journal {
   #retry_ms = TICK_MS;
   #unsynced = false;
   #syncing = false;
+  /** The disk has not come back from a sync: nobody waits for it. */
+  #syncHangs = false;
+  /** Files of full segments that are not synced yet. */
+  #full: number[] = [];
   #waiting: (() => void)[] = [];
   #onAppend: () => void = () => {};
   #onLoss: (reason: LossReason, records: number) => void = () => {};
@@ -155,6 +161,8 @@ class DiskJournal implements Journal {
     this.#seq += 1;
     const json = this.#numbered(call, this.#seq);
     this.#hold(ENTRY_KINDS.start, this.#seq, json, json);
+    // It is safe long before the provider has answered; the call does not wait for it.
+    if (this.#options.fsync === 'always') this.#sync();
     return this.#seq;
   }
 
@@ -239,8 +247,11 @@ class DiskJournal implements Journal {
   }
 
   #whenSafe(done: () => void): void {
-    if (this.#options.fsync === 'always' && this.#fault === undefined && this.#segments !== undefined) this.#afterSync(done);
-    else done();
+    if (this.#options.fsync !== 'always' || this.#fault !== undefined || this.#segments === undefined || this.#syncHangs) done();
+    else {
+      this.#waiting.push(done);
+      this.#sync();
+    }
   }
 
   #keep(seq: number, json: string): void {
@@ -346,34 +357,50 @@ class DiskJournal implements Journal {
 
   /** What is in a full segment is not in the next one's fdatasync. */
   #syncFull(file: number): void {
-    if (this.#options.fsync === 'always') fdatasyncSync(file);
-    else if (this.#options.fsync === 'second') fdatasync(file, () => {});
+    if (this.#options.fsync === 'never') return;
+    this.#full.push(file);
+    this.#unsynced = true;
   }
 
-  /** One fdatasync at a time; whoever comes meanwhile shares the next. */
-  #afterSync(done: () => void): void {
-    this.#waiting.push(done);
-    this.#sync();
-  }
-
+  /** One at a time; whoever comes meanwhile shares the next. */
   #sync(): void {
-    const file = this.#segments?.currentFile;
-    if (this.#syncing) return;
+    if (this.#syncing || this.#fault !== undefined) return;
     this.#unsynced = false;
+    const current = this.#segments?.currentFile;
+    const files = current === undefined ? this.#full.splice(0) : [...this.#full.splice(0), current];
     const waiting = this.#waiting.splice(0);
-    if (file === undefined) {
-      for (const done of waiting) done();
-      return;
-    }
+    const release = (): void => {
+      for (const done of waiting.splice(0)) done();
+    };
+    const limit = setTimeout(() => {
+      this.#syncHangs = true;
+      this.#fail(new Error(`the disk took more than ${SYNC_MS_MAX} ms for a sync`), 'stalled');
+      release();
+    }, SYNC_MS_MAX).unref();
     this.#syncing = true;
-    fdatasync(file, (error) => {
+    syncAll(files, (error) => {
+      clearTimeout(limit);
       this.#syncing = false;
-      // EBADF: the segment was shipped and deleted meanwhile, which is safer still.
-      if (error && error.code !== 'EBADF') this.#fail(error);
-      for (const done of waiting) done();
-      if (this.#waiting.length > 0) this.#sync();
+      this.#syncHangs = false;
+      if (error !== undefined) this.#fail(error);
+      release();
+      if (this.#waiting.length > 0 || (this.#unsynced && this.#options.fsync === 'always')) this.#sync();
     });
   }
+}
+
+/** Gives the first fault of the disk, once all are through. */
+function syncAll(files: readonly number[], done: (error?: Error) => void): void {
+  let left = files.length;
+  let fault: Error | undefined;
+  if (left === 0) done();
+  for (const file of files)
+    fdatasync(file, (error) => {
+      // The segment was shipped and deleted meanwhile, which is safer still, and its number may be a socket's now.
+      if (error && error.code !== 'EBADF' && error.code !== 'EINVAL') fault ??= error;
+      left -= 1;
+      if (left === 0) done(fault);
+    });
 }
 
 /** The start's text is there already: its columns are not written out again. */

@@ -21,6 +21,7 @@ import { readEntries } from '../../../proxy/journal/entry.ts';
 import { searchJournals } from '../../../proxy/journal/erase.ts';
 import type { StartColumns } from '../../../proxy/journal/unfinished.ts';
 import { type FinishedRecord, type Journal, type JournalOptions, openJournal } from '../../../proxy/journal.ts';
+import { runScript } from '../../kit/processes.ts';
 import { waitFor } from '../../kit/proxy.ts';
 import { sampleRecord } from '../ingest/sample.ts';
 
@@ -205,6 +206,25 @@ describe('in one process', () => {
     });
     await ended.promise;
   });
+});
+
+const SYNCS = [
+  ['never', 'works', ['started', 'end sent']],
+  ['second', 'works', ['started', 'end sent', 'sync', 'synced']],
+  // The start's sync is not waited for; the record's is.
+  ['always', 'works', ['sync', 'started', 'synced', 'sync', 'synced', 'end sent']],
+  // A disk that never comes back holds no client up, neither this one nor the next.
+  ['always', 'hangs', ['sync', 'started', 'fault stalled', 'end sent', 'works again', 'started', 'end sent']],
+] as const;
+
+test('what is forced to the disk and when is as `fsync` says, and a disk that hangs is not waited for', async () => {
+  const seen = await Promise.all(
+    SYNCS.map(async ([fsync, disk]) => {
+      const { output } = await runScript(join(import.meta.dirname, 'journal-sync.ts'), [join(root, `${fsync}-${disk}`), fsync, disk]);
+      return [fsync, disk, output.trim().split('\n')];
+    }),
+  );
+  expect(seen).toEqual(SYNCS);
 });
 
 describe('after a crash', () => {
