@@ -9,11 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Load } from './load.ts';
 import { MountRefused, mountDisk } from './mount.ts';
+import { startRelay } from './relay.ts';
 import { SCENARIOS, type Scenario, type World } from './scenarios.ts';
-import { type Stand, startStand } from './stand.ts';
+import { type Stand, type StandProxy, startStand } from './stand.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 const RATE = { quick: 100, whole: 200 };
+/** So many scenarios at a time in the short form, which is mostly waiting. */
+const QUICK_TOGETHER = 4;
 const BASELINE_MS = { quick: 500, whole: 3_000 };
 
 interface Line extends Verdict {
@@ -53,22 +56,20 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stand.close().finally(() => process.exit(1)));
   let failures = 0;
   print(COLUMNS.map(([title, width]) => title.padStart(width)).join(''));
+  const runAndTell = async (scenario: Scenario): Promise<void> => {
+    const line = await runOne(stand, scenario).catch((error: unknown) => {
+      if (error instanceof MountRefused) return `not run: ${error.message}`;
+      return error instanceof Error ? error : new Error(String(error));
+    });
+    if (line instanceof Error || (typeof line !== 'string' && line.faults.length > 0)) failures += 1;
+    print(typeof line === 'string' || line instanceof Error ? unmeasured(scenario, line) : measured(line));
+  };
   try {
-    for (const [index, scenario] of scenarios.entries()) {
-      progress(`${index + 1} of ${scenarios.length}: ${scenario.name} …`);
-      const line = await runOne(stand, scenario).catch((error: unknown) => {
-        if (error instanceof MountRefused) return `not run: ${error.message}`;
-        return error instanceof Error ? error : new Error(String(error));
-      });
-      if (line instanceof Error) failures += 1;
-      if (line instanceof Error || typeof line === 'string') {
-        print(`${scenario.name.padStart(22)}  ${typeof line === 'string' ? line : `FAULT: ${line.stack}`}`);
-        continue;
-      }
-      print(
-        `${COLUMNS.map(([, width, cell]) => String(cell(line)).padStart(width)).join('')}  ${line.faults.length === 0 ? 'ok' : `FAULT: ${line.faults.join('; ')}`}`,
-      );
-      if (line.faults.length > 0) failures += 1;
+    let begun = 0;
+    for (const group of groupsOf(scenarios)) {
+      begun += group.length;
+      progress(`${begun} of ${scenarios.length}: ${group.map(({ name }) => name).join(', ')} …`);
+      await Promise.all(group.map(runAndTell));
     }
   } finally {
     await stand.close();
@@ -77,15 +78,36 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
+/** In the short form some at a time, which says the same of all but how long a call takes. */
+function groupsOf(scenarios: readonly Scenario[]): readonly (readonly Scenario[])[] {
+  if (!values.quick) return scenarios.map((scenario) => [scenario]);
+  const together = scenarios.filter(({ alone }) => !alone);
+  const groups = Array.from({ length: Math.ceil(together.length / QUICK_TOGETHER) }, (_, at) =>
+    together.slice(at * QUICK_TOGETHER, (at + 1) * QUICK_TOGETHER),
+  );
+  return [...scenarios.filter(({ alone }) => alone).map((scenario) => [scenario]), ...groups];
+}
+
+function measured(line: Line): string {
+  const cells = COLUMNS.map(([, width, cell]) => String(cell(line)).padStart(width)).join('');
+  return `${cells}  ${line.faults.length === 0 ? 'ok' : `FAULT: ${line.faults.join('; ')}`}`;
+}
+
+function unmeasured({ name }: Scenario, why: string | Error): string {
+  return `${name.padStart(22)}  ${typeof why === 'string' ? why : `FAULT: ${why.stack}`}`;
+}
+
 /** @throws MountRefused when the scenario cannot be run here */
 async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
   const { quick } = values;
   const form = quick ? 'quick' : 'whole';
   const begun_ms = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), 'glassway-fault-'));
+  const relay = await startRelay(stand.up.consoleUrl);
+  const own: StandProxy[] = [];
   const unmount = scenario.diskBytes === undefined ? () => {} : mountDisk(dataDir, [`size=${scenario.diskBytes}`]);
   try {
-    const own = await Promise.all(Array.from({ length: scenario.proxies ?? 1 }, () => stand.addProxy(dataDir, scenario)));
+    for (let i = 0; i < (scenario.proxies ?? 1); i += 1) own.push(await stand.addProxy(dataDir, relay.url, scenario));
     const proxies = scenario.withUp ? [...own, stand.upProxy] : own;
     let turn = 0;
     const load = new Load(scenario.name, () => {
@@ -97,11 +119,11 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
     const p99Before_ms = load.takeP99();
     const [proxy] = proxies;
     if (proxy === undefined) throw new Error('a scenario has at least one proxy');
-    const world: World = { stand, load, proxies, proxy, dataDir, quick };
+    const world: World = { stand, relay, load, proxies, proxy, dataDir, quick };
     try {
       await scenario.run(world);
     } finally {
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
       await load.stop();
     }
     const p99_ms = load.takeP99();
@@ -110,12 +132,8 @@ async function runOne(stand: Stand, scenario: Scenario): Promise<Line> {
     const faults = codes.some((code) => code !== 0) ? [...verdict.faults, `the proxy stopped with ${codes.join()}`] : verdict.faults;
     return { ...verdict, faults, p99Before_ms, p99_ms, seconds: Math.round((performance.now() - begun_ms) / 1_000) };
   } finally {
-    await Promise.all(
-      stand.proxies.splice(0).map(async (each) => {
-        await each.kill('SIGKILL');
-        each.close();
-      }),
-    );
+    await Promise.all(own.map((each) => stand.removeProxy(each)));
+    await relay.close();
     unmount();
     rmSync(dataDir, { recursive: true, force: true });
   }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../kit/glassway.ts';
 import type { Load } from './load.ts';
 import { mountDisk } from './mount.ts';
-import type { RelayMode } from './relay.ts';
+import type { Relay, RelayMode } from './relay.ts';
 import { isReady, type Stand, type StandProxy } from './stand.ts';
 import { tearJournals } from './tear.ts';
 
@@ -27,6 +27,8 @@ export interface Scenario {
   readonly unprivileged?: boolean;
   /** The proxy's `journal` settings. */
   readonly journal?: Readonly<Record<string, unknown>>;
+  /** What it does others would feel, so that none runs beside it. */
+  readonly alone?: boolean;
   /** Left out of the short form, because another scenario has the same way through the code, or it takes minutes. */
   readonly onlyWhole?: boolean;
   readonly run: (world: World) => Promise<void>;
@@ -34,6 +36,8 @@ export interface Scenario {
 
 export interface World {
   readonly stand: Stand;
+  /** Between this scenario's proxies and ingest. */
+  readonly relay: Relay;
   readonly load: Load;
   /** Those that calls go to. */
   readonly proxies: readonly StandProxy[];
@@ -57,7 +61,7 @@ async function killing({ quick }: World, kill: () => Promise<void>, killsQuick =
 /** Ingest behaves like this for a while, and for at least one batch, and then as it should. */
 const ingestThat =
   (mode: RelayMode, whole_ms = 10_000) =>
-  async ({ stand: { relay }, quick }: World) => {
+  async ({ relay, quick }: World) => {
     const before = relay.harmDone;
     relay.mode = mode;
     await sleep(quick ? 1_500 : whole_ms);
@@ -96,8 +100,8 @@ async function restartInTurn({ proxies, quick }: World, timesWhole: number): Pro
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'nothing', onlyWhole: true, run: ({ quick }) => sleep(quick ? 1_000 : 10_000) },
-  { name: 'kill-ingest', run: (world) => killing(world, () => killPart(world, 'ingest')) },
-  { name: 'kill-clickhouse', run: (world) => killing(world, () => killPart(world, 'clickhouse')) },
+  { name: 'kill-ingest', alone: true, run: (world) => killing(world, () => killPart(world, 'ingest')) },
+  { name: 'kill-clickhouse', alone: true, run: (world) => killing(world, () => killPart(world, 'clickhouse')) },
   {
     name: 'kill-proxy',
     breaksCalls: true,
@@ -107,9 +111,10 @@ export const SCENARIOS: readonly Scenario[] = [
         await world.proxy.start();
       }),
   },
-  { name: 'kill-all', breaksCalls: true, run: (world) => killing(world, () => world.stand.killAll(), 1) },
+  { name: 'kill-all', alone: true, breaksCalls: true, run: (world) => killing(world, () => world.stand.killAll(), 1) },
   {
     name: 'clickhouse-stopped',
+    alone: true,
     async run({ stand, quick }) {
       const pid = stand.pidOf('clickhouse');
       process.kill(pid, 'SIGSTOP');
@@ -123,20 +128,20 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'ingest-answers-lost', run: ingestThat('swallow') },
   {
     name: 'ingest-away',
-    async run({ stand, load, quick }) {
-      stand.relay.mode = 'refuse';
+    async run({ relay, load, quick }) {
+      relay.mode = 'refuse';
       await load.burst(quick ? 800 : 20_000, 64);
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
     },
   },
   {
     name: 'disk-full',
     diskBytes: 256 * 1024,
-    async run({ stand, load, proxy, quick }) {
-      stand.relay.mode = 'refuse';
+    async run({ relay, load, proxy, quick }) {
+      relay.mode = 'refuse';
       await load.burst(quick ? 400 : 5_000, 64);
       await journalFailed(proxy);
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
     },
   },
   {
@@ -150,27 +155,27 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'journal-removed',
-    async run({ stand, dataDir, quick }) {
-      stand.relay.mode = 'refuse';
+    async run({ relay, dataDir, quick }) {
+      relay.mode = 'refuse';
       for (let times = 0; times < (quick ? 1 : 5); times += 1) {
         renameSync(join(dataDir, 'journal'), join(dataDir, `taken-away-${times}`));
         await waitFor('the folder to be made again', () => existsSync(join(dataDir, 'journal')) || undefined);
         await sleep(500);
       }
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
     },
   },
   {
     name: 'journal-denied',
     unprivileged: true,
     journal: { bytesMax: 8 * 1024 ** 2 },
-    async run({ stand, load, proxy, dataDir, quick }) {
-      stand.relay.mode = 'refuse';
+    async run({ relay, load, proxy, dataDir, quick }) {
+      relay.mode = 'refuse';
       chmodSync(join(dataDir, 'journal'), 0);
       // More than one file's worth: what is open stays writable.
       await load.burst(quick ? 1_200 : 5_000, 64);
       await journalFailed(proxy);
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
       await sleep(quick ? 1_000 : 10_000);
       chmodSync(join(dataDir, 'journal'), 0o700);
     },
@@ -188,33 +193,34 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'journal-torn',
     breaksCalls: true,
-    async run({ stand, proxy, dataDir, quick }) {
-      stand.relay.mode = 'refuse';
+    async run({ relay, proxy, dataDir, quick }) {
+      relay.mode = 'refuse';
       for (let times = 0; times < (quick ? 1 : 10); times += 1) {
         await sleep(500);
         await proxy.kill('SIGKILL');
         tearJournals(join(dataDir, 'journal'));
         await proxy.start();
       }
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
     },
   },
   { name: 'rolling-restart', proxies: 2, run: (world) => restartInTurn(world, 5) },
   { name: 'rolling-workers', proxies: 2, workers: 2, onlyWhole: true, run: (world) => restartInTurn(world, 5) },
   // With everything below it: ingest and ClickHouse are away meanwhile.
-  { name: 'rolling-up', withUp: true, onlyWhole: true, run: (world) => restartInTurn(world, 3) },
+  { name: 'rolling-up', alone: true, withUp: true, onlyWhole: true, run: (world) => restartInTurn(world, 3) },
   {
     name: 'clock-back',
-    async run({ stand, proxy, quick }) {
-      stand.relay.mode = '500';
+    async run({ relay, proxy, quick }) {
+      relay.mode = '500';
       await sleep(500);
       process.kill(proxy.pid, 'SIGUSR2');
       await sleep(quick ? 1_000 : 10_000);
-      stand.relay.mode = 'pass';
+      relay.mode = 'pass';
     },
   },
   {
     name: 'slow-and-vanishing',
+    alone: true,
     async run({ load, quick }) {
       for (let i = 0; i < (quick ? 60 : 500); i += 1) {
         load.call({ shape: String(2 * 1024 ** 2), pause_ms: quick ? 20 : 100 });

@@ -1,6 +1,6 @@
 /**
- * The stand of the fault tests: a `glassway up` for ingest and ClickHouse, proxies of its own in front of a relay
- * to that ingest, a provider that counts. Everything is a real process that can be killed or stopped by its id.
+ * The stand of the fault tests: a `glassway up` for ingest and ClickHouse, proxies of its own that ship to
+ * where they are told, a provider that counts. Everything is a real process that can be killed or stopped by its id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,6 @@ import { glasswayPorts, type Ports, type RunningGlassway, startGlassway, waitFor
 import { commandOf, endProcess, isAlive, tree } from '../kit/processes.ts';
 import { watchPart } from './memory.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
-import { type Relay, startRelay } from './relay.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const CLOCK = resolve(import.meta.dirname, 'clock.ts');
@@ -42,7 +41,6 @@ export interface ProxyOptions {
 
 export interface Stand {
   readonly provider: FaultProvider;
-  readonly relay: Relay;
   /** Ingest and ClickHouse, and a proxy that is hardly used. */
   readonly up: RunningGlassway;
   /** That proxy; it ends and starts with all of `up`. */
@@ -50,7 +48,9 @@ export interface Stand {
   readonly proxies: StandProxy[];
   /** Ingest's largest resident memory since this was last asked, in MiB. */
   takeIngestMemory(): number;
-  addProxy(dataDir: string, options?: ProxyOptions): Promise<StandProxy>;
+  addProxy(dataDir: string, ingestUrl: string, options?: ProxyOptions): Promise<StandProxy>;
+  /** Ends it for good, however it stands. */
+  removeProxy(proxy: StandProxy): Promise<void>;
   /** The processes of a part of `up`. */
   pidOf(part: 'ingest' | 'clickhouse'): number;
   /** Kills everything at once, and starts it again on the same data. */
@@ -64,14 +64,12 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
   const upstreams = { openai: { baseUrl: provider.url } };
   const startUp = (again: { dataDir: string; ports?: Ports }) => startGlassway({ ...again, settings: { access, upstreams, timeouts } });
   let up = await startUp({ dataDir: join(scratch, 'up') });
-  const relay = await startRelay(up.consoleUrl);
   const proxies: StandProxy[] = [];
   const ingestPid = (): number | undefined => findPart(up, 'glassway ingest');
   const ingestMemory = watchPart(ingestPid);
   const upMemory = watchPart(() => findPart(up, 'glassway proxy'));
   return {
     provider,
-    relay,
     proxies,
     get up() {
       return up;
@@ -96,11 +94,16 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       close: () => upMemory.close(),
     },
     takeIngestMemory: () => ingestMemory.take_mb(),
-    async addProxy(dataDir, { unprivileged = false, journal = {}, workers = 1 } = {}) {
-      const config = { upstreams, ingestUrl: relay.url, access, timeouts, journal, workers };
+    async addProxy(dataDir, ingestUrl, { unprivileged = false, journal = {}, workers = 1 } = {}) {
+      const config = { upstreams, ingestUrl, access, timeouts, journal, workers };
       const proxy = await startProxyProcess(scratch, dataDir, config, unprivileged ? UNPRIVILEGED : []);
       proxies.push(proxy);
       return proxy;
+    },
+    async removeProxy(proxy) {
+      proxies.splice(proxies.indexOf(proxy), 1);
+      await proxy.kill('SIGKILL');
+      proxy.close();
     },
     pidOf(part) {
       const found = part === 'ingest' ? ingestPid() : findPart(up, 'server-process');
@@ -125,7 +128,6 @@ export async function startStand(timeouts: Readonly<Record<string, number>>): Pr
       upMemory.close();
       await Promise.all(proxies.map((proxy) => proxy.kill('SIGKILL')));
       await up.stop();
-      await relay.close();
       await provider.close();
       rmSync(scratch, { recursive: true, force: true });
     },
