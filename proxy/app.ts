@@ -121,8 +121,10 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${faultText(thrown)}`);
-      if (tap) tap.end({ kind: 'gateway_error', error });
-      else metrics.callEnded(error.outcome);
+      if (tap) {
+        tap.end({ kind: 'gateway_error', error });
+        tap.write();
+      } else metrics.callEnded(error.outcome);
       if (res.headersSent) res.destroy();
       else sendError(res, error, dialect ?? dialectOfPath(req.url ?? '', options.upstreams), requestId);
     }
@@ -196,13 +198,15 @@ function projectOf(settings: Settings, project: string): Settings['projects'][st
 function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator, redactor: Redactor): TapFactory {
   const heldBytes = new HeldBytes();
   const begin: TapOptions['begin'] = (call) => journal.start(call);
+  const whenWritten: TapOptions['whenWritten'] = (done) => journal.whenWritten(done);
+  const write = (): void => journal.write();
   const countCall = (record: Pick<RecordEnd, 'outcome'>, limited: readonly string[]) => {
     metrics.callEnded(record.outcome);
     for (const reason of limited) metrics.tapLimited.inc({ reason });
   };
   const emit: TapOptions['emit'] = (seq, record, limited, done) => {
     countCall(record, limited);
-    journal.finish(seq, record, done);
+    return journal.finish(seq, record, done);
   };
   const emitWhole: TapFactory['emit'] = (record, limited) => {
     countCall(record, limited);
@@ -228,6 +232,8 @@ function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, 
       redact: (job, done) =>
         redactor.redact({ ...job, bodyBytesMax }, redactSettingsOf(settings.redact, projectOf(settings, identity.project)?.redact), done),
       begin,
+      whenWritten,
+      write,
       draft,
       emit,
       giveUp,

@@ -37,10 +37,14 @@ export interface TapOptions {
   readonly capture: CaptureMode;
   /** Of each body, where any are kept. */
   readonly captureBytesMax: number;
-  /** The call begins: gives its number, once what is known of it is safe. */
+  /** The call begins: gives its number. */
   readonly begin: (call: StartColumns) => number;
-  /** The call is over. Calls back once its record is safe. */
-  readonly emit: (seq: number, record: RecordEnd, limited: readonly string[], done: () => void) => void;
+  /** Calls back once what the journal was given is safe: at once, or at the end of this turn of the event loop. */
+  readonly whenWritten: (done: () => void) => void;
+  /** Makes it safe at once. */
+  readonly write: () => void;
+  /** The call is over. Calls back once its record is safe; true: that is before this turn of the event loop is over. */
+  readonly emit: (seq: number, record: RecordEnd, limited: readonly string[], done: () => void) => boolean;
   /** The call is over and its record is still being worked on: what it becomes should we die meanwhile. Calls back once that is safe. */
   readonly draft: (seq: number, record: RecordEnd, done: () => void) => void;
   /** The call is over and its record could not be made. */
@@ -111,6 +115,16 @@ export class CallTap {
     this.#seq = options.begin(startColumns(options, startedAt, this.#operation));
   }
 
+  /** Calls back once the call may go to the provider, because its start is safe: at once, or at the end of this turn of the event loop. */
+  whenBegun(go: () => void): void {
+    this.#options.whenWritten(go);
+  }
+
+  /** For the rare ones that cannot wait for the end of the turn: start or record is safe when this returns. */
+  write(): void {
+    this.#options.write();
+  }
+
   /** The endpoint's streams say their usage only when asked to. */
   get usageOnRequest(): boolean {
     return this.#usageOnRequest;
@@ -163,16 +177,17 @@ export class CallTap {
   }
 
   /**
-   * The call is over: the record is made and `done` is called, at once but for large compressed bodies and where
-   * the journal waits for the disk.
+   * The call is over: the record is made, and `done` is called once it is safe. True: before this turn of the event loop is over,
+   * which is so but for large compressed bodies and where the journal waits for the disk.
    * Only the first call counts. `status` is what the client got where Glassway answered itself.
    */
-  end(ending: Ending, done?: () => void): void {
+  end(ending: Ending, done: () => void = nothing): boolean {
     if (this.#ended) {
-      done?.();
-      return;
+      done();
+      return true;
     }
     this.#ended = true;
+    let soon = false;
     const end_ms = monotonicMs();
     const finish = (facts: CallFacts | undefined) => {
       try {
@@ -180,12 +195,13 @@ export class CallTap {
         const record = this.#record(ending, end_ms, facts);
         const countJob = facts?.countJob && spentTokens(ending, record.status, facts) ? facts.countJob : undefined;
         const redactInput = this.#options.capture === 'redacted' ? this.#redactInput(ending, facts) : undefined;
-        if (countJob === undefined && redactInput === undefined) this.#emit(record, limited, done ?? nothing);
-        else this.#complete(record, limited, { countJob, redactInput }, done ?? nothing);
+        if (countJob === undefined && redactInput === undefined) soon = this.#emit(record, limited, done);
+        else this.#complete(record, limited, { countJob, redactInput }, done);
       } catch (error) {
         this.#options.fault(error);
         this.#options.giveUp(this.#seq);
-        done?.();
+        this.#options.whenWritten(done);
+        soon = true;
       }
     };
     try {
@@ -195,6 +211,7 @@ export class CallTap {
       this.#options.fault(error);
       finish(undefined);
     }
+    return soon;
   }
 
   /** The record waits for what is done in other threads, the client does not: should we die meanwhile, the draft is the row. */
@@ -238,13 +255,14 @@ export class CallTap {
   }
 
   /** May run long after the call, where nobody would catch. */
-  #emit(record: RecordEnd, limited: readonly string[], done: () => void): void {
+  #emit(record: RecordEnd, limited: readonly string[], done: () => void): boolean {
     try {
-      this.#options.emit(this.#seq, record, limited, done);
+      return this.#options.emit(this.#seq, record, limited, done);
     } catch (error) {
       this.#options.fault(error);
       this.#options.giveUp(this.#seq);
-      done();
+      this.#options.whenWritten(done);
+      return true;
     }
   }
 

@@ -112,6 +112,7 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
     connection.ended = true;
     connection.realtime?.end();
     connection.tap.end(ending);
+    connection.tap.write();
   }
 
   function fail(connection: Connection, socket: Socket, error: GatewayError): void {
@@ -130,13 +131,9 @@ export function createUpgradeHandler(options: UpgradeOptions): (req: IncomingMes
       const credential = credentialFor(caller, found.upstream, options.providerKeys);
       const identity = options.identify(req.rawHeaders, found.query, caller.project);
       const route = credential ? withoutQueryKey(found) : found;
-      connections.set(req, {
-        identity,
-        route,
-        tap: options.openTap(identity, route, req, credential?.value),
-        answered: false,
-        ended: false,
-      });
+      const tap = options.openTap(identity, route, req, credential?.value);
+      tap.write();
+      connections.set(req, { identity, route, tap, answered: false, ended: false });
       for (const name of Object.keys(req.headers))
         if (name.startsWith(OWN_PREFIX) || name === 'proxy-authorization') delete req.headers[name];
       if (credential) {

@@ -28,21 +28,56 @@ const KIND_AT = 8;
 const SEQ_AT = 9;
 export const ENTRY_HEADER_BYTES = 17;
 const BUFFER_BYTES = 64 * 1024;
+/** A buffer that has grown larger is given back. */
+const KEPT_BUFFER_BYTES_MAX = 512 * 1024;
+
+/** Puts entries one after another into a buffer that is used again: what they are together is good until the next is added. */
+export class EntryBuffer {
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(kind: EntryKind, seq: number, json: string): void {
+    const at = this.#length;
+    // A UTF-16 unit is at most three bytes of UTF-8; only what may not fit is measured.
+    if (at + ENTRY_HEADER_BYTES + json.length * 3 > this.#buffer.length) this.#reserve(at + ENTRY_HEADER_BYTES + Buffer.byteLength(json));
+    const buffer = this.#buffer;
+    const length = buffer.write(json, at + ENTRY_HEADER_BYTES, 'utf8');
+    const end = at + ENTRY_HEADER_BYTES + length;
+    buffer.writeUInt32LE(length, at);
+    buffer[at + KIND_AT] = kind;
+    buffer.writeDoubleLE(seq, at + SEQ_AT);
+    buffer.writeUInt32LE(crc32(buffer.subarray(at + KIND_AT, end)), at + CHECKSUM_AT);
+    this.#length = end;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+    if (this.#buffer.length > KEPT_BUFFER_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#buffer.length));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
 
 /** Makes entries in one buffer: what `encode` gives is good until its next call. */
 export function createEncoder(): (kind: EntryKind, seq: number, json: string) => Buffer {
-  const reused = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const entries = new EntryBuffer();
   return (kind, seq, json) => {
-    // A UTF-16 unit is at most three bytes of UTF-8; only what may not fit is measured.
-    const fits = json.length * 3 + ENTRY_HEADER_BYTES <= BUFFER_BYTES;
-    const buffer = fits ? reused : Buffer.allocUnsafe(Buffer.byteLength(json) + ENTRY_HEADER_BYTES);
-    const length = buffer.write(json, ENTRY_HEADER_BYTES, 'utf8');
-    const entry = buffer.subarray(0, ENTRY_HEADER_BYTES + length);
-    entry.writeUInt32LE(length, 0);
-    entry[KIND_AT] = kind;
-    entry.writeDoubleLE(seq, SEQ_AT);
-    entry.writeUInt32LE(crc32(entry.subarray(KIND_AT)), CHECKSUM_AT);
-    return entry;
+    entries.clear();
+    entries.add(kind, seq, json);
+    return entries.bytes();
   };
 }
 

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { BATCH_BYTES_MAX, BATCH_ROWS_MAX } from '../../contract/record.ts';
 import type { Batch } from './batch.ts';
 import { CURSOR_START, type Cursor, writeCursor } from './cursor.ts';
-import { ENTRY_HEADER_BYTES, ENTRY_KINDS, type EntryKind, entryBytes, readEntries } from './entry.ts';
+import { ENTRY_HEADER_BYTES, ENTRY_KINDS, entryBytes, readEntries } from './entry.ts';
 
 const readAsync = promisify(read);
 
@@ -110,24 +110,23 @@ export class Segments {
   }
 
   /**
-   * Writes an entry and says in which segment it is. A positioned write: what an earlier one left half-written is
+   * Writes entries, so many of them records, and says in which segment they are. A positioned write: what an earlier one left half-written is
    * written over.
-   * @throws what the disk throws; then the entry is not there
+   * @throws what the disk throws; then they are not there
    */
-  append(entry: Uint8Array, kind: EntryKind): number {
+  append(entries: Uint8Array, records: number): number {
     let segment = this.#current;
-    if (segment === undefined || (segment.bytes > 0 && segment.bytes + entry.length > this.#options.segmentBytes))
+    if (segment === undefined || (segment.bytes > 0 && segment.bytes + entries.length > this.#options.segmentBytes))
       segment = this.#openNext();
-    const written = writeSync(segment.file, entry, 0, entry.length, segment.bytes);
+    const written = writeSync(segment.file, entries, 0, entries.length, segment.bytes);
     // A disk that takes only a part has no room for the rest.
-    if (written < entry.length) throw Object.assign(new Error(`only ${written} of ${entry.length} bytes were written`), { code: 'ENOSPC' });
-    segment.bytes += entry.length;
-    this.#bytes += entry.length;
-    if (kind === ENTRY_KINDS.record) {
-      segment.waiting += 1;
-      segment.used = true;
-      this.#records += 1;
-    }
+    if (written < entries.length)
+      throw Object.assign(new Error(`only ${written} of ${entries.length} bytes were written`), { code: 'ENOSPC' });
+    segment.bytes += entries.length;
+    this.#bytes += entries.length;
+    segment.waiting += records;
+    segment.used ||= records > 0;
+    this.#records += records;
     return segment.number;
   }
 

@@ -97,6 +97,8 @@ function openTap(req: IncomingMessage, { identity, route }: Opened): CallTap {
     count: (_job, done) => done(undefined),
     redact: () => {},
     begin: (call) => journal.start(call),
+    whenWritten: (done) => journal.whenWritten(done),
+    write: () => journal.write(),
     draft: (seq, record, done) => journal.draft(seq, record, done),
     emit: (seq, record, _limited, done) => journal.finish(seq, record, done),
     giveUp: () => process.stderr.write('given up\n'),

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BATCH_ROWS_MAX, type CallRecord, parseRecord } from '../../../contract/record.ts';
 import { type Adoption, startAdoption } from '../../../proxy/journal/adopt.ts';
 import type { Batch, BatchSource } from '../../../proxy/journal/batch.ts';
@@ -86,6 +87,7 @@ const segments = () =>
 
 /** What a process leaves that is killed now: its files, and a lock that nobody holds. */
 function crash(): string {
+  journal.write();
   const copy = mkdtempSync(join(tmpdir(), 'glassway-crashed-'));
   cpSync(dir(), join(copy, 'p'), { recursive: true });
   for (const each of open.splice(0)) each.close();
@@ -212,9 +214,9 @@ const SYNCS = [
   ['never', 'works', ['started', 'end sent']],
   ['second', 'works', ['started', 'end sent', 'sync', 'synced']],
   // The start's sync is not waited for; the record's is.
-  ['always', 'works', ['sync', 'started', 'synced', 'sync', 'synced', 'end sent']],
+  ['always', 'works', ['started', 'sync', 'synced', 'sync', 'synced', 'end sent']],
   // A disk that never comes back holds no client up, neither this one nor the next.
-  ['always', 'hangs', ['sync', 'started', 'fault stalled', 'end sent', 'works again', 'started', 'end sent']],
+  ['always', 'hangs', ['started', 'sync', 'fault stalled', 'end sent', 'works again', 'started', 'end sent']],
 ] as const;
 
 test('what is forced to the disk and when is as `fsync` says, and a disk that hangs is not waited for', async () => {
@@ -225,6 +227,55 @@ test('what is forced to the disk and when is as `fsync` says, and a disk that ha
     }),
   );
   expect(seen).toEqual(SYNCS);
+});
+
+describe('what one turn of the event loop brings', () => {
+  test('is written at once when it is over, and before that nobody goes on who waits for it', async () => {
+    start();
+    const seen: string[] = [];
+    const onDisk = () => segments().map((name) => [...readEntries(readFileSync(join(dir(), name)))].map(({ kind }) => kind).join(''));
+    const seq = begin('a');
+    journal.whenWritten(() => seen.push(`a begins: ${onDisk()}`));
+    call('b');
+    expect(journal.finish(seq, columns('a').record, () => seen.push(`a is over: ${onDisk()}`))).toBe(true);
+    expect([seen, onDisk(), journal.records]).toEqual([[], [], 2]);
+    await nextTurn();
+    expect(seen).toEqual(['a begins: 1122', 'a is over: 1122']);
+    expect(() => journal.finish(seq, columns('a').record, done)).toThrow('is over');
+    journal.whenWritten(() => seen.push('at once'));
+    expect(seen.at(-1)).toBe('at once');
+  });
+
+  test('is not lost when the disk fails in it, nor when the journal is closed in it', async () => {
+    start({ memory: { records: 10, bytes: 100_000_000 } });
+    call('a');
+    journal.write();
+    rmSync(dir(), { recursive: true });
+    writeFileSync(dir(), 'in the way');
+    for (let i = 0; i < 3; i++) call('long', 4_000_000);
+    const ends: string[] = [];
+    journal.whenWritten(() => ends.push('b'));
+    await nextTurn();
+    expect(ends).toEqual(['b']);
+    expect(journal.records).toBe(4);
+    rmSync(dir());
+    call('c');
+    expect(journal.records).toBe(5);
+    expect(journal.close()).toBe(0);
+    expect((await adoptAll()).batches.flatMap(records).map(({ seq }) => seq)).toHaveLength(5);
+  });
+
+  test('one who waits and fails keeps nobody else waiting', async () => {
+    start();
+    const ends: string[] = [];
+    begin('a');
+    journal.whenWritten(() => {
+      throw new Error('a fault of its own');
+    });
+    journal.whenWritten(() => ends.push('another'));
+    await nextTurn();
+    expect(ends).toEqual(['another']);
+  });
 });
 
 describe('after a crash', () => {
@@ -388,6 +439,7 @@ describe('after a crash', () => {
   test('a journal whose process lives is left alone', async () => {
     start();
     call('a');
+    journal.write();
     const adopted: string[] = [];
     const adoption = startAdoption({
       root,
@@ -408,6 +460,7 @@ describe('when the disk does not do what it should', () => {
   test('beyond its size the oldest records go, counted, and the newest stay', async () => {
     start({ bytesMax: 1024 ** 2 });
     for (let i = 0; i < 400; i++) call(String(i), 5_000);
+    journal.write();
     expect(journal.state.diskBytes).toBeLessThanOrEqual(1024 ** 2);
     const lost = losses.reduce((sum, [reason, count]) => sum + (reason === 'journal_full' ? count : 0), 0);
     expect(lost).toBeGreaterThan(0);
@@ -424,6 +477,7 @@ describe('when the disk does not do what it should', () => {
     start();
     begin('in flight');
     call('before');
+    journal.write();
     renameSync(dir(), join(root, '.taken-away'));
     await waitFor('the files to be back', () => journal.state.fault === undefined && faults.length === 1);
     call('after');
@@ -505,6 +559,7 @@ describe('what is shipped, and what is to go', () => {
       { reason: 'odd', record: JSON.stringify({ ...columns('d').record, user_id: 'leaves' }) },
       { reason: 'odd', record: JSON.stringify({ ...columns('e').record, user_id: 'stays' }) },
     ]);
+    journal.write();
     const leaves = (record: Readonly<Record<string, unknown>>) => record['user_id'] === 'leaves';
     expect(searchJournals(root, leaves, true)).toMatchObject([{ live: true, entries: 3, deadLetters: 1 }]);
     const crashed = crash();
