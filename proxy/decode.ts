@@ -68,15 +68,9 @@ class BoundedOutput {
   }
 }
 
-class PlainDecoder implements BodyDecoder {
-  private readonly output: BoundedOutput;
-
-  constructor(options: DecodeOptions) {
-    this.output = new BoundedOutput(options);
-  }
-
+class PlainDecoder extends BoundedOutput implements BodyDecoder {
   push(chunk: Uint8Array): void {
-    this.output.give(chunk);
+    this.give(chunk);
   }
 
   end(done: () => void): void {

@@ -8,7 +8,7 @@ import { Share } from './estimate/held-bytes.ts';
 import type { TextSample } from './estimate/job.ts';
 import { requestTexts } from './estimate/texts.ts';
 import type { ExtractionOptions, LimitReason } from './extract.ts';
-import { JsonReader } from './framing/json.ts';
+import { JsonReader, NOTHING_DROPPED } from './framing/json.ts';
 import { createMultipartReader, type MultipartReader } from './framing/multipart.ts';
 import { NO_PARAMETERS, readParameters } from './providers/parameters.ts';
 import type { RequestFacts, RequestParameters } from './providers/provider.ts';
@@ -32,13 +32,15 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined;
   private json: JsonReader | undefined;
   private form: MultipartReader | undefined;
-  private readonly formFields: Record<string, string> = {};
+  private formFields: Record<string, string> | undefined;
   private body: unknown;
   private ended = false;
   private decoded = false;
-  private waiting: (() => void)[] = [];
+  /** Those who wait for the end; the first of them apart, since there is seldom another. */
+  private waiting: (() => void) | undefined;
+  private alsoWaiting: (() => void)[] | undefined;
   private readonly share: Share | undefined;
-  private dropped = { textBytes: 0, numbers: 0 };
+  private dropped = NOTHING_DROPPED;
 
   constructor(options: ExtractionOptions, onLimit: (reason: LimitReason) => void) {
     this.options = options;
@@ -49,8 +51,10 @@ export class RequestReader {
   start(contentType: string, contentEncoding: string): void {
     if (!this.options.endpoint || UNREAD_TYPE.test(contentType)) return;
     if (/^\s*multipart\//i.test(contentType)) {
+      const formFields: Record<string, string> = {};
+      this.formFields = formFields;
       this.form = createMultipartReader(contentType, (name, value) => {
-        if (FORM_FIELDS.has(name)) this.formFields[name] = value;
+        if (FORM_FIELDS.has(name)) formFields[name] = value;
       });
       if (!this.form) return;
     } else this.json = new JsonReader(this.share);
@@ -73,20 +77,27 @@ export class RequestReader {
       done();
       return;
     }
-    this.waiting.push(done);
+    if (this.waiting === undefined) this.waiting = done;
+    else {
+      this.alsoWaiting ??= [];
+      this.alsoWaiting.push(done);
+    }
     if (this.ended) return;
     this.ended = true;
-    const finish = (): void => {
-      this.decoded = true;
-      this.body = this.form ? this.formFields : this.json?.end();
-      if (this.json) this.dropped = this.json.dropped;
-      this.json = undefined;
-      const { waiting } = this;
-      this.waiting = [];
-      for (const callBack of waiting) callBack();
-    };
-    if (this.decoder) this.decoder.end(finish);
-    else finish();
+    if (this.decoder) this.decoder.end(() => this.finish());
+    else this.finish();
+  }
+
+  private finish(): void {
+    this.decoded = true;
+    this.body = this.form ? this.formFields : this.json?.end();
+    if (this.json) this.dropped = this.json.dropped;
+    this.json = undefined;
+    const { waiting, alsoWaiting } = this;
+    this.waiting = undefined;
+    this.alsoWaiting = undefined;
+    waiting?.();
+    if (alsoWaiting) for (const callBack of alsoWaiting) callBack();
   }
 
   facts(): RequestReading {

@@ -75,25 +75,26 @@ export function createExtraction(options: ExtractionOptions): Extraction {
   return new CallExtraction(options);
 }
 
+const NO_LIMITS: readonly LimitReason[] = [];
+const noHeader: HeaderLookup = () => '';
+
+/** Every step is guarded in place, for a fault in here may cost the facts of one call, and is counted: a closure a step is what a helper would cost. */
 class CallExtraction implements Extraction {
-  private readonly limited = new Set<LimitReason>();
+  private limited: LimitReason[] | undefined;
   private readonly request: RequestReader;
   private readonly response: ResponseReader;
 
   constructor(options: ExtractionOptions) {
-    const onLimit = (reason: LimitReason): void => {
-      this.limited.add(reason);
-    };
+    const onLimit = (reason: LimitReason): void => this.limit(reason);
     this.request = new RequestReader(options, onLimit);
     this.response = new ResponseReader(options, onLimit);
   }
 
-  // What runs for each chunk is guarded in place: a closure a step is what the guard would cost there.
   requestHeaders(contentType: string, contentEncoding: string): void {
     try {
       this.request.start(contentType, contentEncoding);
     } catch {
-      this.limited.add('extraction_failed');
+      this.limit('extraction_failed');
     }
   }
 
@@ -101,23 +102,31 @@ class CallExtraction implements Extraction {
     try {
       this.request.push(chunk);
     } catch {
-      this.limited.add('extraction_failed');
+      this.limit('extraction_failed');
     }
   }
 
   requestEnd(): void {
-    this.guard(() => this.request.end(nothing));
+    try {
+      this.request.end(nothing);
+    } catch {
+      this.limit('extraction_failed');
+    }
   }
 
-  responseHeaders(status: number, contentType: string, contentEncoding: string, header: HeaderLookup = () => ''): void {
-    this.guard(() => this.response.start(status, contentType, contentEncoding, header));
+  responseHeaders(status: number, contentType: string, contentEncoding: string, header: HeaderLookup = noHeader): void {
+    try {
+      this.response.start(status, contentType, contentEncoding, header);
+    } catch {
+      this.limit('extraction_failed');
+    }
   }
 
   responseData(chunk: Uint8Array): void {
     try {
       this.response.push(chunk);
     } catch {
-      this.limited.add('extraction_failed');
+      this.limit('extraction_failed');
     }
   }
 
@@ -126,40 +135,50 @@ class CallExtraction implements Extraction {
     const finish = (): void => {
       if (finished) return;
       finished = true;
-      this.guard(() => this.response.finish(complete));
-      const request = this.guard(() => this.request.facts()) ?? UNREAD_REQUEST;
-      const { reading, error, streamed, contentSeen, eventCount } = this.response;
-      const countJob = this.guard(() => this.countJob(request.model)) ?? null;
-      this.response.dropEvents();
-      this.request.release();
-      done({ request, reading, error, streamed, contentSeen, eventCount, limited: [...this.limited], countJob });
+      done(this.facts(complete));
     };
-    const ended = this.guard(() => {
+    try {
       this.request.end(() => this.response.end(finish));
-      return true;
-    });
-    if (!ended) finish();
+    } catch {
+      this.limit('extraction_failed');
+      finish();
+    }
+  }
+
+  private limit(reason: LimitReason): void {
+    this.limited ??= [];
+    if (!this.limited.includes(reason)) this.limited.push(reason);
+  }
+
+  private facts(complete: boolean): CallFacts {
+    let request = UNREAD_REQUEST;
+    let countJob: CountJob | null = null;
+    try {
+      this.response.finish(complete);
+    } catch {
+      this.limit('extraction_failed');
+    }
+    try {
+      request = this.request.facts();
+      countJob = this.countJob(request.model);
+    } catch {
+      this.limit('extraction_failed');
+    }
+    const { reading, error, streamed, contentSeen, eventCount } = this.response;
+    this.response.dropEvents();
+    this.request.release();
+    return { request, reading, error, streamed, contentSeen, eventCount, limited: this.limited ?? NO_LIMITS, countJob };
   }
 
   private countJob(requestModel: string): CountJob | null {
     const { reading, usageKnown, readable } = this.response;
     // What was read in part only would be counted in part only.
-    if (usageKnown || !readable || this.limited.size > 0 || reading.usage_pending === 'all') return null;
+    if (usageKnown || !readable || this.limited !== undefined || reading.usage_pending === 'all') return null;
     const { usage } = reading;
     const input = usage?.input_tokens == null ? this.request.texts() : null;
     const output = usage?.output_tokens == null || reading.usage_pending === 'output' ? this.response.texts() : null;
     if (input === null && output === null) return null;
     return { model: reading.model || requestModel, input, output, bytes: sampleBytes(input) + sampleBytes(output) };
-  }
-
-  /** The last resort of "never throws": a fault of ours costs the facts of one call, and is counted. */
-  private guard<T>(step: () => T): T | undefined {
-    try {
-      return step();
-    } catch {
-      this.limited.add('extraction_failed');
-      return undefined;
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import { JsonSkimmer, type TextRoom } from './json-skimmer.ts';
 
 export const JSON_WHOLE_BYTES_MAX = 64 * 1024;
 
+export const NOTHING_DROPPED: { readonly textBytes: number; readonly numbers: number } = Object.freeze({ textBytes: 0, numbers: 0 });
 const BYTE_ORDER_MARK = '\ufeff';
 
 /** JSON.parse that gives undefined instead of throwing, and takes a byte order mark (RFC 8259 §8.1 lets parsers ignore one). */
@@ -33,7 +34,8 @@ export class JsonReader {
 
   /** What the skimming left out. */
   get dropped(): { readonly textBytes: number; readonly numbers: number } {
-    return { textBytes: this.skimmer?.droppedTextBytes ?? 0, numbers: this.skimmer?.droppedNumbers ?? 0 };
+    if (this.skimmer === undefined) return NOTHING_DROPPED;
+    return { textBytes: this.skimmer.droppedTextBytes, numbers: this.skimmer.droppedNumbers };
   }
 
   push(chunk: Uint8Array): void {

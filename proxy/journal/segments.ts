@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { BATCH_BYTES_MAX, BATCH_ROWS_MAX } from '../../contract/record.ts';
 import type { Batch } from './batch.ts';
-import { CURSOR_START, type Cursor, writeCursor } from './cursor.ts';
+import { CURSOR_START, type Cursor, CursorFile } from './cursor.ts';
 import { ENTRY_HEADER_BYTES, ENTRY_KINDS, entryBytes, readEntries } from './entry.ts';
 
 const readAsync = promisify(read);
@@ -77,6 +77,7 @@ export class Segments {
   #current: Segment | undefined;
   #lastNumber: number;
   #cursor: Cursor;
+  readonly #cursorFile: CursorFile;
   #taken: Taken | undefined;
   #records = 0;
   #bytes = 0;
@@ -87,6 +88,7 @@ export class Segments {
     this.#segments = (options.found?.segments ?? []).map((found) => ({ ...found, used: true, reading: false, retired: false }));
     this.#adopted = options.found !== undefined;
     this.#cursor = options.found?.cursor ?? CURSOR_START;
+    this.#cursorFile = new CursorFile(options.dir);
     this.#lastNumber = this.#segments.at(-1)?.number ?? 0;
     for (const { waiting, bytes } of this.#segments) {
       this.#records += waiting;
@@ -200,6 +202,7 @@ export class Segments {
   /** Writes removed files anew from what is still open of them, a few at a time; says whether all are back. */
   restore(): boolean {
     const gone = this.#segments.filter((segment) => !inPlace(segment));
+    this.#cursorFile.close();
     for (const segment of gone.slice(0, RESTORED_AT_ONCE)) {
       const bytes = Buffer.alloc(segment.bytes);
       readSync(segment.file, bytes, 0, bytes.length, 0);
@@ -214,6 +217,7 @@ export class Segments {
   /** Closes all files; they stay for whoever adopts them, unless there is nothing left in them. */
   close(empty = false): void {
     this.#current = undefined;
+    this.#cursorFile.close();
     if (empty) for (const segment of [...this.#segments]) this.#remove(segment);
     for (const segment of this.#segments.splice(0)) {
       segment.retired = true;
@@ -277,8 +281,9 @@ export class Segments {
 
   #saveCursor(): void {
     try {
-      writeCursor(this.#options.dir, this.#cursor);
+      this.#cursorFile.write(this.#cursor);
     } catch {
+      this.#cursorFile.close();
       // Without it a later adopter only asks ingest which records are there already.
     }
   }

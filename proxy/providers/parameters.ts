@@ -15,22 +15,43 @@ export const NO_PARAMETERS: RequestParameters = Object.freeze({ numbers: NOTHING
 
 /** The parameters that the body has, by name; of several places for one the first that holds something. */
 export function readParameters(body: unknown, where: ParameterFields): RequestParameters {
-  const numbers = collect(body, where.numbers, numberOf);
-  const words = collect(body, where.words ?? {}, wordOf);
+  const places = placesOf(where);
+  const numbers = collect(body, places.numbers, numberOf);
+  const words = collect(body, places.words, wordOf);
   if (where.outputType) words['output_type'] = where.outputType;
   else if (words['output_type'] !== undefined) words['output_type'] = outputType(words['output_type']);
   return { numbers, words };
 }
 
-function collect<Value>(
-  body: unknown,
-  places: Readonly<Record<string, readonly string[]>>,
-  read: (value: unknown) => Value | undefined,
-): Record<string, Value> {
+/** For each name its places, each as the names of the fields on the way. */
+type Places = readonly (readonly [name: string, places: readonly (readonly string[])[]])[];
+
+interface ParameterPlaces {
+  readonly numbers: Places;
+  readonly words: Places;
+}
+
+const known = new WeakMap<ParameterFields, ParameterPlaces>();
+
+function placesOf(where: ParameterFields): ParameterPlaces {
+  let places = known.get(where);
+  if (places === undefined) {
+    places = { numbers: split(where.numbers), words: split(where.words ?? {}) };
+    known.set(where, places);
+  }
+  return places;
+}
+
+/** `generationConfig.topP` is a field inside a field. */
+function split(fields: Readonly<Record<string, readonly string[]>>): Places {
+  return Object.entries(fields).map(([name, places]) => [name, places.map((place) => place.split('.'))]);
+}
+
+function collect<Value>(body: unknown, places: Places, read: (value: unknown) => Value | undefined): Record<string, Value> {
   const found: Record<string, Value> = {};
-  for (const name in places)
-    for (const place of places[name] as readonly string[]) {
-      const value = read(at(body, place));
+  for (const [name, paths] of places)
+    for (const path of paths) {
+      const value = read(at(body, path));
       if (value === undefined) continue;
       found[name] = value;
       break;
@@ -38,11 +59,13 @@ function collect<Value>(
   return found;
 }
 
-/** The value at a place such as `generationConfig.topP`. */
-function at(body: unknown, place: string): unknown {
-  const dot = place.indexOf('.');
-  if (dot < 0) return fields(body)[place];
-  return at(fields(body)[place.slice(0, dot)], place.slice(dot + 1));
+function at(body: unknown, path: readonly string[]): unknown {
+  let value = body;
+  for (const name of path) {
+    value = fields(value)[name];
+    if (value === undefined) return undefined;
+  }
+  return value;
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -18,6 +18,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BATCH_ROWS_MAX, type CallRecord, parseRecord } from '../../../contract/record.ts';
 import { type Adoption, startAdoption } from '../../../proxy/journal/adopt.ts';
 import type { Batch, BatchSource } from '../../../proxy/journal/batch.ts';
+import { readCursor } from '../../../proxy/journal/cursor.ts';
 import { readEntries } from '../../../proxy/journal/entry.ts';
 import { searchJournals } from '../../../proxy/journal/erase.ts';
 import type { StartColumns } from '../../../proxy/journal/unfinished.ts';
@@ -378,6 +379,32 @@ describe('after a crash', () => {
     call('b');
     crash();
     expect((await adoptAll()).batches.map(seqs)).toEqual([[2]]);
+  });
+
+  test('a cursor that is torn gives way to the one before it, and one of an earlier release counts', async () => {
+    start();
+    for (const id of ['a', 'b']) call(id);
+    const first = await journal.take();
+    journal.acknowledge(first as Batch);
+    call('c');
+    await journal.take();
+    const crashed = crash();
+    const path = join(crashed, 'cursor.json');
+    const kept = mkdtempSync(join(tmpdir(), 'glassway-kept-'));
+    cpSync(crashed, join(kept, 'p'), { recursive: true });
+    const bytes = readFileSync(path);
+    const newer = readCursor(crashed);
+    const places = [0, 512].map((at) => JSON.parse(bytes.toString('latin1', at, at + 512)) as { writes: number });
+    const newest = (places[0]?.writes ?? 0) > (places[1]?.writes ?? 0) ? 0 : 512;
+    bytes.fill(0, newest + 20, newest + 512);
+    writeFileSync(path, bytes);
+    expect(newer.taken).toBeDefined();
+    expect(readCursor(crashed)).toEqual({ segment: newer.segment, offset: newer.offset });
+    expect((await adoptAll()).batches.flatMap(seqs)).toEqual([3]);
+    rmSync(root, { recursive: true, force: true });
+    root = kept;
+    writeFileSync(join(kept, 'p', 'cursor.json'), JSON.stringify(newer));
+    expect((await adoptAll()).batches[0]).toMatchObject({ rows: 1, sentAt_ms: newer.taken?.at_ms });
   });
 
   test('without its cursor everything comes again, and says that ingest may have it', async () => {
