@@ -54,7 +54,7 @@ export function forward(
   const chunked = rawHeader(req.rawHeaders, 'transfer-encoding') !== '';
   if (chunked || Number(length) > options.requestBufferBytes) exchange.stream(chunked ? undefined : Number(length));
   else if (length === '' || Number(length) === 0) {
-    exchange.send(undefined);
+    tap.whenBegun(() => exchange.send(undefined));
     return undefined;
   } else exchange.buffer();
   return exchange;
@@ -104,7 +104,8 @@ class Exchange implements CallEvents {
     });
     this.#req.on('end', () => {
       this.#tap.requestEnd();
-      this.send(this.#withUsageAsked(chunks === undefined ? (only as Buffer) : Buffer.concat(chunks)));
+      const body = this.#withUsageAsked(chunks === undefined ? (only as Buffer) : Buffer.concat(chunks));
+      this.#tap.whenBegun(() => this.send(body));
     });
     this.#req.on('error', ignore); // a client that goes away while it sends: `close` tells
   }
@@ -119,7 +120,7 @@ class Exchange implements CallEvents {
   stream(length: number | undefined): void {
     this.#req.on('error', ignore);
     this.#uploading = true;
-    this.send('streamed', length);
+    this.#tap.whenBegun(() => this.send('streamed', length));
   }
 
   /** The provider takes more: the first time the client is begun to be read, later it is read on. */
@@ -145,11 +146,11 @@ class Exchange implements CallEvents {
   send(body: Buffer | undefined | 'streamed', length?: number): void {
     if (this.#clientGone || this.#finished) return;
     if (body === undefined) this.#tap.requestEnd();
-    const { propagate } = this.#route.upstream;
-    const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
-    const headers = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
-    const parts = { method: this.#req.method ?? 'GET', target: this.#route.target, headers, body, length };
     try {
+      const { propagate } = this.#route.upstream;
+      const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
+      const headers = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
+      const parts = { method: this.#req.method ?? 'GET', target: this.#route.target, headers, body, length };
       this.#call = this.#options.client.send(this.#route.origin, parts, this);
     } catch (error) {
       this.onFault(error as Error);
@@ -223,13 +224,9 @@ class Exchange implements CallEvents {
 
   /** The record is made before the client can see the end, so that no answered call is without one. */
   #complete(trailers: readonly string[], framed: Buffer | undefined): void {
-    let safe = false;
     let flushed = false;
-    this.#tap.end({ kind: 'complete' }, () => {
-      safe = true;
-      this.#answer.end(trailers, flushed ? undefined : framed);
-    });
-    if (safe) return;
+    const soon = this.#tap.end({ kind: 'complete' }, () => this.#answer.end(trailers, flushed ? undefined : framed));
+    if (soon) return;
     flushed = true;
     this.#answer.flushBeforeEnd();
   }
@@ -246,6 +243,7 @@ class Exchange implements CallEvents {
       return;
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
+    this.#tap.write(); // before the client can see it
     const cut = (): void => this.#answer.cut();
     if (this.#stripping) this.#stripping.end(false, cut);
     else cut();

@@ -31,8 +31,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     without: 'the start entry',
     file: 'proxy/journal.ts',
-    code: 'segment: this.#write(kind, seq, json)',
-    instead: 'segment: NOT_ON_DISK',
+    code: 'this.#add({ kind: call.kind, seq, json: call.json, call });',
+    instead: '',
     scenario: 'kill-proxy',
     verdict: /\d+ calls have no row/,
   },
