@@ -54,14 +54,14 @@ async function startProxyAlone(extra: Record<string, unknown>) {
   };
 }
 
-test('a proxy without any ingest carries calls and keeps their records', async () => {
+test.concurrent('a proxy without any ingest carries calls and keeps their records', async () => {
   const proxy = await startProxyAlone({});
   expect((await ask(proxy.url, 'no-ingest')).choices).toHaveLength(1);
   expect(await proxy.metrics()).toMatch(/^glassway_proxy_queue_records 1$/m);
   expect(await proxy.stop()).toBe(0);
 });
 
-test('with ingest away calls work; their records arrive when it is there', async () => {
+test.concurrent('with ingest away calls work; their records arrive when it is there', async () => {
   const { ingest } = await glasswayPorts();
   const proxy = await startProxyAlone({ ingestUrl: `http://127.0.0.1:${ingest}` });
   for (let i = 0; i < 5; i++) expect((await ask(proxy.url, `away-${i}`)).choices).toHaveLength(1);
@@ -83,7 +83,7 @@ test('with ingest away calls work; their records arrive when it is there', async
   late.close();
 });
 
-test('with ClickHouse away from the start everything else comes up, says so, and calls work', async () => {
+test.concurrent('with ClickHouse away from the start everything else comes up, says so, and calls work', async () => {
   const { clickhouseHttp } = await glasswayPorts();
   const glassway = await startGlassway({
     settings: { upstreams: { openai: { baseUrl: `${mock.url}/openai` } } },

@@ -92,11 +92,19 @@ async function rows(project: string): Promise<Record<string, unknown> | undefine
 whenHere(
   'the release before goes on beside this one, on its tables; a proxy that was upgraded before its ingest loses nothing',
   async () => {
-    const ingestBefore = await start('before', 'ingest');
-    const proxyBefore = await start('before', 'proxy', ingestBefore.url);
+    const [portBefore = 0, portNow = 0] = await freePorts(2);
+    const [urlBefore, urlNow] = [`http://127.0.0.1:${portBefore}`, `http://127.0.0.1:${portNow}`];
+    const [ingestBefore, proxyBefore] = await Promise.all([
+      start('before', 'ingest', undefined, portBefore),
+      start('before', 'proxy', urlBefore),
+    ]);
     await call(proxyBefore, 'before-to-before');
-    const ingestNow = await start('now', 'ingest');
-    await call(await start('before', 'proxy', ingestNow.url), 'before-to-now');
+    const [, proxyBeforeToNow, proxyNow] = await Promise.all([
+      start('now', 'ingest', undefined, portNow),
+      start('before', 'proxy', urlNow),
+      start('now', 'proxy', urlBefore),
+    ]);
+    await call(proxyBeforeToNow, 'before-to-now');
     await call(proxyBefore, 'still-before');
     for (const project of ['before-to-before', 'before-to-now', 'still-before']) {
       const found = await waitFor(`the rows of ${project}`, async () => {
@@ -107,12 +115,11 @@ whenHere(
       expect({ project, ...found }).toEqual({ project, calls: CALLS, ids: CALLS, whole: CALLS, rolled_up: CALLS });
     }
     // The wrong order: a record that this ingest cannot know waits for the one that does.
-    const proxyNow = await start('now', 'proxy', ingestBefore.url);
     await call(proxyNow, 'now-to-before');
     await waitFor('an attempt', async () => (/batches_total\{result="later"\} [1-9]/.test(await metricsOf(proxyNow)) ? true : undefined));
     expect(await metricsOf(proxyNow)).not.toMatch(/dead_letters_total\{[^}]*\} [1-9]/);
     await ingestBefore.kill('SIGTERM');
-    await start('now', 'ingest', undefined, Number(new URL(ingestBefore.url).port));
+    await start('now', 'ingest', undefined, portBefore);
     const found = await waitFor('the rows that waited', async () => {
       const row = await rows('now-to-before');
       // The table has its rows a moment before the rollup.

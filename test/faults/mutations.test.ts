@@ -2,9 +2,9 @@
  * Whether the fault tests would notice: each piece that the promise rests on is taken out of a copy of the source,
  * and the scenario that it is there for must then say what went wrong.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { scratchDir } from '../kit/glassway.ts';
 import { runScript } from '../kit/processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -46,17 +46,19 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-let copy: string;
-beforeEach(() => {
-  copy = mkdtempSync(join(tmpdir(), 'glassway-mutation-'));
+/** This tree, to be changed. */
+function copyOfSource(): string {
+  const copy = scratchDir();
   for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-});
-afterEach(() => rmSync(copy, { recursive: true, force: true }));
+  return copy;
+}
 
-test.each(MUTATIONS)(
+// Side by side: most of it is waiting for what does not come.
+test.concurrent.each(MUTATIONS)(
   'without $without the scenario $scenario fails',
   async ({ file, code, instead, scenario, verdict }) => {
+    const copy = copyOfSource();
     const path = join(copy, file);
     const source = readFileSync(path, 'utf8');
     expect(source.split(code)).toHaveLength(2); // else this test has lost its object
