@@ -64,7 +64,12 @@ export async function up(options: UpOptions): Promise<void> {
     proxy.ready.catch(() => {});
     const clickhouse = await openClickHouse(settings, options.dataDir);
     stops.push(() => clickhouse.stop());
-    const ingest = child('ingest', { ...clickhouse.env, ...secrets.ofBoth, ...secrets.ofIngest }, INGEST_STOP_MS);
+    const proxyAdminUrl = urlOf(settings.listen.host, settings.listen.proxyAdmin, 'http');
+    const ingest = child(
+      'ingest',
+      { GLASSWAY_PROXY_ADMIN_URL: proxyAdminUrl, ...clickhouse.env, ...secrets.ofBoth, ...secrets.ofIngest },
+      INGEST_STOP_MS,
+    );
     await Promise.all([proxy.ready, ingest.ready]);
     const reachable = await answersReady(`${ingestUrl}/readyz`, settings, clickhouse.embedded ? READY_WAIT_MS : REACHABLE_WAIT_MS, signal);
     if (!reachable && clickhouse.embedded && !signal.aborted)

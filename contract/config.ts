@@ -84,6 +84,8 @@ const Schema = z.strictObject({
   workers: Workers,
   /** Where a proxy that runs on its own ships its records; `glassway up` fills it in. */
   ingestUrl: httpUrl.optional(),
+  /** Where ingest asks the proxies how they are, for board Pipeline: their operators' port, under a name that may stand for several; `glassway up` fills it in. */
+  proxyAdminUrl: httpUrl.optional(),
   clickhouse: z
     .strictObject({
       /** Set: this server is used, and no embedded one is started. */

@@ -1,12 +1,13 @@
 /**
  * Who may read metrics and details of readiness, on both sides: where keys are asked for, whoever shows a metrics or a
- * console key as a bearer token; where they are not, everybody who asks by a name of this machine.
+ * console key as a bearer token, and ingest, which asks the proxies how they are, by the secret that both know; where they are
+ * not, everybody who asks by a name of this machine.
  */
 import type { IncomingMessage } from 'node:http';
 import { type Access, type Auth, keysRequired } from './auth-settings.ts';
 import { hostNameOf, isOwnName } from './host-names.ts';
 import type { KeyRing } from './key-ring.ts';
-import type { KeyUse } from './keys.ts';
+import { type KeyUse, sameSecret } from './keys.ts';
 import { isLoopback } from './listen.ts';
 
 interface AccessSettings {
@@ -16,7 +17,11 @@ interface AccessSettings {
 }
 
 export function createReadCheck(settings: AccessSettings, keys: KeyRing): (request: IncomingMessage) => boolean {
-  if (keysRequired(settings)) return (request) => hasBearerKey(request, keys, ['metrics', 'console']);
+  const { ingestSecret } = settings.access;
+  if (keysRequired(settings))
+    return (request) =>
+      hasBearerKey(request, keys, ['metrics', 'console']) ||
+      (ingestSecret !== undefined && sameSecret(bearerToken(request) ?? '', ingestSecret));
   if (!isLoopback(settings.listen.host)) return () => true;
   const names = new Set(ownNamesOf(settings));
   return (request) => {

@@ -2,7 +2,7 @@
 import { CALL_COLUMNS } from '../contract/columns.ts';
 import { board } from './board.ts';
 import { barsPanel, tablePanel } from './panels.ts';
-import { askTop, callsWhere, lines, matches } from './sql.ts';
+import { askTop, callsWhere, lines, matches, minutesWhere } from './sql.ts';
 import { filters, outcome, tempoDatasource, textBox } from './variables.ts';
 
 const CALLS_MAX = 500;
@@ -18,8 +18,32 @@ const CHOSEN = [
   whenFilled('duration_min', 'c.duration_ms >= toFloat32OrZero(${duration_min:singlequote})'),
 ];
 
-/** Finds the time of the last one shown first: reading every column of every call of a month, only to leave most out, takes seconds. */
-const NEWEST = lines(['SELECT c.started_at AS at', callsWhere(...CHOSEN), `ORDER BY at DESC LIMIT ${CALLS_MAX}`]);
+/** What calls_by_minute does not know. */
+const UNCOUNTED = ['user', 'session', 'cost_min', 'duration_min'].map((variable) => `$\{${variable}:singlequote} = ''`).join(' AND ');
+
+/**
+ * The minute since which there were as many calls as are shown, by the sums of calls_by_minute: without it every call of the
+ * range is looked at to find the newest. Where a box is filled in that the sums know nothing of, the range's own begin.
+ */
+const ENOUGH = lines([
+  'SELECT max(minute) FROM (',
+  '  SELECT minute, sum(calls) OVER (ORDER BY minute DESC) AS since FROM (',
+  '    SELECT c.minute AS minute, sum(c.calls) AS calls',
+  // The last minute of the range may go on beyond it.
+  minutesWhere('c.minute < toStartOfMinute($__toTime)', matches('c.outcome', 'outcome'), UNCOUNTED),
+  '    GROUP BY minute',
+  '  )',
+  ')',
+  `WHERE since >= ${CALLS_MAX}`,
+]);
+const ENOUGH_SINCE = `greatest($__fromTime, (${ENOUGH}))`;
+
+/** Finds the time of the last one shown first: reading every column of every call, only to leave most out, takes seconds. */
+const NEWEST = lines([
+  'SELECT c.started_at AS at',
+  callsWhere(...CHOSEN, `c.started_at >= ${ENOUGH_SINCE}`, `toStartOfHour(c.started_at) >= toStartOfHour(${ENOUGH_SINCE}, 'UTC')`),
+  `ORDER BY at DESC LIMIT ${CALLS_MAX}`,
+]);
 
 const SINCE = `(SELECT min(at) FROM (${NEWEST}))`;
 

@@ -1,39 +1,15 @@
 /** What fails, how, at whom; rate limits and the room left under them; the error budget. */
 import { board } from './board.ts';
 import { barsPanel, linesPanel, statPanel, tablePanel, worseBelow, worseFrom } from './panels.ts';
-import { ask, askTop, callsWhere, FAILED, lines, MODEL, minutesWhere } from './sql.ts';
+import { ask, askTop, FAILED, lines, minutesWhere } from './sql.ts';
 import { filters, objective } from './variables.ts';
+import { ERROR_TYPES, LIMITED_KEYS, LIMITS_TOLD } from './whole-hours.ts';
 
 const BUDGET = lines([
   'SELECT 1 - error_rate / (1 - toFloat64(${objective:singlequote})) AS budget_left',
   'FROM (',
   ask({ measures: ['error_rate'] }),
   ')',
-]);
-
-/**
- * What the providers' own headers said last, of the last hour of the range: limits are per key, and a unit of their own
- * (requests, tokens, …) each. Names with `remaining_` stand beside those with `limit_` (proxy/rate-limits.ts).
- */
-const LIMITS_TOLD = lines([
-  'SELECT key, provider, model, unit, room / limit AS left_share, room, limit, last_seen',
-  'FROM (',
-  '  SELECT key, provider, model, unit, argMax(remaining, at) AS room, argMax(allowed, at) AS limit, max(at) AS last_seen',
-  '  FROM (',
-  `    SELECT c.key_fingerprint AS key, toString(c.provider) AS provider, toString(${MODEL}) AS model, c.started_at AS at,`,
-  "      arrayJoin(arrayFilter(k -> startsWith(k, 'remaining'), mapKeys(c.rate_limits))) AS name,",
-  "      replaceRegexpOne(name, '^remaining_?', '') AS unit,",
-  "      c.rate_limits[name] AS remaining, c.rate_limits[replaceOne(name, 'remaining', 'limit')] AS allowed",
-  callsWhere(
-    'c.started_at >= $__toTime_ms - toIntervalHour(1)',
-    "toStartOfHour(c.started_at) >= toStartOfHour($__toTime, 'UTC') - toIntervalHour(1)",
-    'length(c.rate_limits) > 0',
-  ),
-  '  )',
-  '  WHERE allowed > 0',
-  '  GROUP BY key, provider, model, unit',
-  ')',
-  'ORDER BY left_share LIMIT 100',
 ]);
 
 /** Not every provider tells its limits; what went through just before a 429 says as much. */
@@ -49,21 +25,6 @@ const HEADROOM = lines([
   '  GROUP BY provider, model, minute',
   ')',
   'GROUP BY provider, model ORDER BY limited_calls DESC, busiest_calls DESC LIMIT 100',
-]);
-
-const ERROR_TYPES = lines([
-  `SELECT toString(c.outcome) AS outcome, c.error_type AS error_type, if(c.status = 0, 'none', toString(c.status)) AS status,`,
-  `  toString(c.provider) AS provider, toString(${MODEL}) AS model,`,
-  '  count() AS calls, max(c.started_at) AS last_seen, argMax(c.error_message, c.started_at) AS message',
-  callsWhere("c.outcome != 'ok'"),
-  'GROUP BY outcome, error_type, status, provider, model ORDER BY calls DESC LIMIT 200',
-]);
-
-const LIMITED_KEYS = lines([
-  'SELECT c.key_fingerprint AS key, toString(c.project) AS project, toString(c.provider) AS provider,',
-  '  count() AS limited_calls, max(c.started_at) AS last_seen',
-  callsWhere("c.outcome = 'rate_limited'"),
-  'GROUP BY key, project, provider ORDER BY limited_calls DESC LIMIT 100',
 ]);
 
 export const errors = board({
@@ -179,9 +140,9 @@ export const errors = board({
         tablePanel({
           title: 'Limits as the providers tell them',
           question:
-            'How much is left of each key’s limits? What the rate-limit headers of the latest answer said, within the last hour of the range.',
+            'How much is left of each key’s limits, and how little was there? What the rate-limit headers of the latest answer in the range said, and the least share that any of them left.',
           width: 24,
-          columns: ['key', 'provider', 'model', 'unit', 'left_share', 'room', 'limit', 'last_seen'],
+          columns: ['key', 'provider', 'model', 'unit', 'room', 'limit', 'left_share', 'left_share_min', 'last_seen'],
           sql: LIMITS_TOLD,
         }),
         tablePanel({

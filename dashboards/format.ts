@@ -74,6 +74,7 @@ export const COLUMN_FORMATS: Readonly<Record<string, ColumnFormat>> = {
   now_calls: { title: 'Last full minutes: calls', unit: 'reqpm', decimals: 1 },
   unit: { title: 'Limited' },
   left_share: { title: 'Left', unit: SHARE },
+  left_share_min: { title: 'Least left', unit: SHARE },
   room: { title: 'Remaining', unit: 'short', decimals: 1 },
   limit: { title: 'Limit', unit: 'short', decimals: 1 },
   limited_minutes: { title: 'Minutes with a 429', unit: 'short', decimals: 0 },

@@ -22,6 +22,7 @@ import { type ClickHouseLogin, type IngestConfig, ingestConfig } from './config.
 import { createConsole } from './console/index.ts';
 import { createRead } from './console/read.ts';
 import { errorText } from './error-text.ts';
+import { type Health, startHealth } from './health/health.ts';
 import { createLossMeter } from './loss.ts';
 import { createMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
@@ -142,9 +143,11 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     }),
   });
   const { server, scheme } = createIngestServer(settings, app);
+  let health: Health | undefined;
   const release = async (): Promise<void> => {
     prices.stop();
     keys.close();
+    await health?.stop();
     await telemetry?.stop(EXPORT_DRAIN_MS_MAX);
     await disconnect();
   };
@@ -156,6 +159,16 @@ export async function startIngest(settings: Settings, options: IngestOptions): P
     throw error;
   }
   const { port } = server.address() as AddressInfo;
+  health = startHealth({
+    client: writer,
+    database: config.database,
+    port,
+    own: metrics.samples,
+    proxyAdminUrl: settings.proxyAdminUrl,
+    secret: settings.access.ingestSecret,
+    isReady: readiness.isMigrated,
+    log,
+  });
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { INGEST_METRICS, type MetricEntry } from '../contract/events.ts';
+import type { Sample } from './health/exposition.ts';
 import type { LossMeter } from './loss.ts';
 import { CallMetrics } from './otlp/call-metrics.ts';
 
@@ -19,6 +20,8 @@ export interface IngestMetrics {
   readonly contentType: string;
   /** The exposition text. */
   expose(): Promise<string>;
+  /** The same of ingest itself as values; without what a question to ClickHouse would be needed for. */
+  samples(): Promise<Sample[]>;
   batchAnswered(status: number): void;
   batchRefused(code: string): void;
   records(inserted: number, rejected: number): void;
@@ -87,6 +90,7 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
   return {
     contentType: registry.contentType,
     expose: async () => `${await registry.metrics()}${calls.prometheusText()}`,
+    samples: () => readSamples(registry),
     registry,
     calls,
     batchAnswered: (status) => batches.inc({ status: String(status) }),
@@ -103,4 +107,21 @@ export function createMetrics(gauges: IngestGauges): IngestMetrics {
       unpriced.inc({ provider: providers.has(provider) ? provider : OTHER_PROVIDER });
     },
   };
+}
+
+const ASKED_OF_CLICKHOUSE: readonly MetricEntry[] = [INGEST_METRICS.calls_missing, INGEST_METRICS.calls_duplicated];
+
+async function readSamples(registry: Registry): Promise<Sample[]> {
+  const entries: MetricEntry[] = Object.values(INGEST_METRICS);
+  const metrics = await Promise.all(
+    entries.filter((entry) => !ASKED_OF_CLICKHOUSE.includes(entry)).map(({ name }) => registry.getSingleMetric(name)?.get()),
+  );
+  return metrics.flatMap((metric) =>
+    (metric?.values ?? []).map(({ value, labels, ...named }) => ({
+      // Those of a histogram bear the names of its parts.
+      metric: ('metricName' in named && typeof named.metricName === 'string' && named.metricName) || (metric?.name ?? ''),
+      label: String(Object.values(labels)[0] ?? ''),
+      value,
+    })),
+  );
 }

@@ -229,8 +229,10 @@ export function retentionOf({
     ['bodies', 'toDateTime(started_at)', bodiesTtlSeconds],
     ['calls_by_minute', 'minute', rollupSeconds],
     ['latency_by_hour', 'hour', rollupSeconds],
-    // These name users and single calls: they go with the last call of their day or hour.
+    // These name users, keys and single calls, or quote them: they go with the last call of their day or hour.
     ['calls_by_day', 'toDateTime(day)', callsTtlSeconds + 86_400],
+    ['failures_by_hour', 'hour', callsTtlSeconds + 3_600],
+    ['limits_by_hour', 'hour', callsTtlSeconds + 3_600],
     ['numbers_by_hour', 'hour', callsTtlSeconds + 3_600],
   ];
   return wanted.map(([table, start, seconds]) => ({

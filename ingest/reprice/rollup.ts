@@ -157,12 +157,13 @@ export async function rebuildPartition(scope: Scope, rollup: RollupTable, month:
       `SELECT uniqExact(${bucket}) AS buckets FROM {database:Identifier}.${table} WHERE ${inSpan(rollup)} AND ${bucket} NOT IN (${buckets})`,
       range(span),
     );
+    const [staged] = await rows<{ rows: number }>(scope, `SELECT count() AS rows FROM {database:Identifier}.${STAGE_TABLE}`);
     check();
     await pause.hold();
-    await command(
-      scope,
-      `ALTER TABLE {database:Identifier}.${table} REPLACE PARTITION ID '${month.id}' FROM ${scope.database}.${STAGE_TABLE}`,
-    );
+    // By nothing a partition cannot be replaced: the server takes that for a mistake.
+    const instead =
+      staged?.rows === 0 ? `DROP PARTITION ID '${month.id}'` : `REPLACE PARTITION ID '${month.id}' FROM ${scope.database}.${STAGE_TABLE}`;
+    await command(scope, `ALTER TABLE {database:Identifier}.${table} ${instead}`);
     return kept?.buckets ?? 0;
   } finally {
     await pause.end();

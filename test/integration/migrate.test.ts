@@ -87,14 +87,16 @@ test('retention follows the settings, and one beyond what ClickHouse can date de
     // Until the last call of the day, or of the hour, goes.
     { name: 'calls_by_day', ttl: String(91 * 86_400) },
     { name: 'calls_by_minute', ttl: String(400 * 86_400) },
+    { name: 'failures_by_hour', ttl: String(90 * 86_400 + 3_600) },
     { name: 'latency_by_hour', ttl: String(400 * 86_400) },
+    { name: 'limits_by_hour', ttl: String(90 * 86_400 + 3_600) },
     { name: 'numbers_by_hour', ttl: String(90 * 86_400 + 3_600) },
   ]);
   await insert('a', [call({ id: 'kept' })]);
   const { logged } = await run({ callsTtlSeconds: 99_999 * 86_400, bodiesTtlSeconds: 3_600 });
-  expect(logged).toHaveLength(6);
+  expect(logged).toHaveLength(8);
   const longest = { ttl: String(50 * 365 * 86_400) };
-  expect(await ttl()).toMatchObject([{ ttl: '3600' }, longest, longest, longest, longest, longest]);
+  expect(await ttl()).toMatchObject([{ ttl: '3600' }, longest, longest, longest, longest, longest, longest, longest]);
   await client.command({ query: 'OPTIMIZE TABLE glassway.calls FINAL' });
   expect(await select('SELECT id FROM glassway.calls')).toEqual([{ id: 'kept' }]);
 });
@@ -207,6 +209,47 @@ describe('the rollup', () => {
     expect(numbers).toEqual([{ proxy_id: 'p', calls: 2, first: 1, last: 2, numbers: [1, 2] }]);
   });
 
+  test('of failures holds each kind once with what was said last, and nothing of calls that went well', async () => {
+    const failed = { outcome: 'rate_limited', status: 429, error_type: 'slow_down', key_fingerprint: 'k' };
+    await insert('a', [
+      call({ id: '1', ...failed, started_at: minutesAfterHour(1), error_message: 'first' }),
+      call({ id: '2', ...failed, started_at: minutesAfterHour(2), error_message: 'last' }),
+      call({ id: '3', ...failed, started_at: minutesAfterHour(1), key_fingerprint: 'other' }),
+      call({ id: '4' }),
+    ]);
+    expect(
+      await select(
+        'SELECT key_fingerprint AS key, status, sum(calls) AS calls, argMaxMerge(message) AS message FROM glassway.failures_by_hour GROUP BY key, status ORDER BY key',
+      ),
+    ).toEqual([
+      { key: 'k', status: 429, calls: 2, message: 'last' },
+      { key: 'other', status: 429, calls: 1, message: '' },
+    ]);
+  });
+
+  test('of limits knows what was left at last and at least, by unit, and nothing of limits that are not told', async () => {
+    const told = (remaining: number) => ({
+      limit_requests: 100,
+      remaining_requests: remaining,
+      remaining_tokens: 5,
+      limit: 10,
+      remaining: 9,
+    });
+    await insert('a', [
+      call({ id: '1', started_at: minutesAfterHour(1), rate_limits: told(20) }),
+      call({ id: '2', started_at: minutesAfterHour(2), rate_limits: told(60) }),
+      call({ id: '3', rate_limits: { retry_after_s: 1 } }),
+    ]);
+    expect(
+      await select(
+        'SELECT unit, sum(calls) AS calls, argMaxMerge(remaining) AS room, argMaxMerge(allowed) AS limit, min(left_share_min) AS least FROM glassway.limits_by_hour GROUP BY unit ORDER BY unit',
+      ),
+    ).toEqual([
+      { unit: '', calls: 2, room: 9, limit: 10, least: 0.9 },
+      { unit: 'requests', calls: 2, room: 60, limit: 100, least: 0.2 },
+    ]);
+  });
+
   test("knows a failed call by the model that was asked for, and others by the provider's word", async () => {
     await insert('a', [call({ id: '1', response_model: 'm-2026' }), call({ id: '2', response_model: '', outcome: 'rate_limited' })]);
     expect(await select('SELECT model, outcome, calls FROM glassway.calls_by_minute ORDER BY model')).toEqual([
@@ -215,6 +258,11 @@ describe('the rollup', () => {
     ]);
   });
 });
+
+/** Of this hour, so that both fall into one. */
+function minutesAfterHour(minutes: number): string {
+  return `${new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 + minutes * 60_000).toISOString().slice(0, 23).replace('T', ' ')}000`;
+}
 
 function started(): string {
   return `${new Date().toISOString().slice(0, 23).replace('T', ' ')}000`;

@@ -163,6 +163,62 @@ describe('what the boards say', () => {
     }
   });
 
+  test.each([
+    ['a week', WEEK],
+    ['a day', DAY],
+    ['three days and a half', ODD],
+    ['half an hour', { from: new Date(NOW.getTime() - 30.7 * HOUR_MS), to: new Date(NOW.getTime() - 30.2 * HOUR_MS) }],
+  ] as const)('about failures, 429s, limits and the latest calls equals the calls themselves over %s', async (_, choice) => {
+    const [from, to] = [choice.from, choice.to].map((time) => time.toISOString().slice(0, 23).replace('T', ' ')) as [string, string];
+    const calls = rows
+      .filter(({ started_at }) => started_at >= from && started_at <= to)
+      .sort((a, b) => (a.started_at < b.started_at ? -1 : 1));
+    const modelOf = (call: CallRow) => call.response_model || call.request_model;
+    const answerOf = async (panel: string) => {
+      const found = queries.find(({ name }) => name.endsWith(panel));
+      return (await ask(expandFor(found?.sql ?? '', choice))).data;
+    };
+    const grouped = (of: readonly CallRow[], key: (call: CallRow) => readonly string[]) => {
+      const groups = new Map<string, { count: number; last: CallRow }>();
+      for (const call of of) {
+        const name = key(call).join(' | ');
+        groups.set(name, { count: (groups.get(name)?.count ?? 0) + 1, last: call });
+      }
+      return groups;
+    };
+
+    const kinds = grouped(
+      calls.filter(({ outcome }) => outcome !== 'ok'),
+      (call) => [call.outcome, call.error_type, String(call.status || 'none'), call.provider, modelOf(call)],
+    );
+    const told = await answerOf('Errors in the provider’s words');
+    expect(new Map(told.map((row) => [row.slice(0, 5).join(' | '), `${row[5]} ${row[7]}`]))).toEqual(
+      new Map([...kinds].map(([name, { count, last }]) => [name, `${count} ${last.error_message}`])),
+    );
+    const limited = grouped(
+      calls.filter(({ outcome }) => outcome === 'rate_limited'),
+      (call) => [call.key_fingerprint, call.project, call.provider],
+    );
+    const keys = await answerOf('429 by API key');
+    expect(new Map(keys.map((row) => [row.slice(0, 3).join(' | '), Number(row[3])]))).toEqual(
+      new Map([...limited].map(([name, { count }]) => [name, count])),
+    );
+    const withLimits = calls.filter(({ rate_limits }) => 'remaining_requests' in rate_limits);
+    const told_limits = grouped(withLimits, (call) => [call.key_fingerprint, call.provider, modelOf(call), 'requests']);
+    const limits = await answerOf('Limits as the providers tell them');
+    const shown = new Map(limits.map((row) => [row.slice(0, 4).join(' | '), Number(row[4])]));
+    expect(shown.size).toBe(Math.min(100, told_limits.size));
+    for (const [name, room] of shown) expect([name, room]).toEqual([name, told_limits.get(name)?.last.rate_limits['remaining_requests']]);
+
+    const list = await answerOf('calls / 2 Calls');
+    expect(list.map((row) => row[1])).toEqual(
+      calls
+        .slice(-500)
+        .reverse()
+        .map(({ id }) => id),
+    );
+  });
+
   test('a long range reads nothing of the calls, and a short one nothing of the rollups', async () => {
     const found = queries.find(({ name }) => name === 'overview / 1 Calls');
     const granules = async (choice: Choice) => {

@@ -99,12 +99,12 @@ const INGEST_TABLE: readonly Row[] = [
   { routes: [`POST ${BATCH_PATH}`], may: ['the proxies’ secret'] },
   // Says 405, and nothing else.
   { routes: [`ALL ${BATCH_PATH}`], may: ALL },
-  { routes: ['GET /metrics'], may: [...CONSOLE, 'a metrics key'] },
+  { routes: ['GET /metrics'], may: [...CONSOLE, 'a metrics key', 'the proxies’ secret'] },
   { routes: ['GET /', 'GET /page/*', 'GET /vendor/*', 'GET /api/*', 'HEAD /api/*', 'POST /api/*', 'DELETE /api/*'], may: CONSOLE },
 ];
 const ADMIN_TABLE: readonly Row[] = [
   { routes: ['GET /healthz', 'GET /readyz'], may: ALL },
-  { routes: ['GET /metrics'], may: ['a console key', 'a metrics key'] },
+  { routes: ['GET /metrics'], may: ['a console key', 'a metrics key', 'the proxies’ secret'] },
 ];
 const PROXY_TABLE: readonly Row[] = [
   {
