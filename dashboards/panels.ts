@@ -14,7 +14,7 @@ import * as text from '@grafana/grafana-foundation-sdk/text';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { formatOf } from './format.ts';
 import { type BoardName, linkTo } from './links.ts';
-import { DATASOURCE, PROMETHEUS } from './variables.ts';
+import { DATASOURCE } from './variables.ts';
 
 export interface PanelOptions {
   readonly title: string;
@@ -161,28 +161,6 @@ export function textPanel(options: PanelOptions & { readonly markdown: string })
     .span(options.width)
     .height(options.height ?? 4);
   return panel.mode(text.TextMode.Markdown).content(options.markdown);
-}
-
-/** For what only the processes themselves know. `unit` is for all lines. */
-export function prometheusPanel(
-  options: PanelOptions & { readonly unit: string; readonly queries: readonly (readonly [expr: string, legend: string])[] },
-): Builder<Panel> {
-  const builder = dress(new timeseries.PanelBuilder(), { height: 7, ...options })
-    .datasource(PROMETHEUS)
-    .unit(options.unit)
-    .min(0);
-  builder.legend(
-    new common.VizLegendOptionsBuilder()
-      .showLegend(true)
-      .displayMode(common.LegendDisplayMode.List)
-      .placement(common.LegendPlacement.Bottom)
-      .calcs([]),
-  );
-  options.queries.forEach(([expr, legendFormat], at) => {
-    const target = { refId: String.fromCharCode(65 + at), datasource: PROMETHEUS, expr, legendFormat, editorMode: 'code', range: true };
-    builder.withTarget(asQuery(target));
-  });
-  return builder;
 }
 
 interface Dressable {

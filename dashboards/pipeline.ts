@@ -1,12 +1,13 @@
 /**
- * Glassway's own health. What the stored rows tell (loss, lag) is read from ClickHouse; what only the running
- * processes know (queues, retries, refusals) from Prometheus, by the names of contract/events.ts.
+ * Glassway's own health: what the stored rows tell (loss, lag), and what only the running processes know (queues, retries,
+ * refusals), which ingest writes down.
  */
-import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
+import { INGEST_METRICS, PROXY_METRICS } from '../contract/events.ts';
 import { board } from './board.ts';
-import { barsPanel, linesPanel, prometheusPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
+import { askAdded, askLevel, askQuantiles } from './health.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
 import { ask, IS_SHORT, lines, startedWithin } from './sql.ts';
-import { filters, prometheusDatasource } from './variables.ts';
+import { filters } from './variables.ts';
 
 /** A call owns its number from its start and is a row only once it ended: as long as this, none is called lost. */
 export const IN_FLIGHT_MINUTES = 15;
@@ -54,13 +55,10 @@ const LOSS = lines(['SELECT * FROM (', lossByProxy('$__fromTime_ms', '$__toTime_
 
 const LAG = ['ingest_lag_p50_ms', 'ingest_lag_p95_ms', 'ingest_lag_max_ms'] as const;
 
-const metric = ({ name }: MetricEntry) => name;
-const rate = (entry: MetricEntry, by: string) => `sum by (${by}) (rate(${metric(entry)}[$__rate_interval]))`;
-
 export const pipeline = board({
   name: 'pipeline',
   description: 'Glassway’s own health: calls lost, the way from a call’s end to its row, queues, retries and refusals.',
-  variables: [...filters(), prometheusDatasource()],
+  variables: filters(),
   sections: [
     {
       title: 'From the stored calls (all projects)',
@@ -127,90 +125,86 @@ export const pipeline = board({
       ],
     },
     {
-      title: 'From the running processes (Prometheus)',
+      title: 'From the running processes',
       panels: [
-        textPanel({
-          title: 'Where these come from',
-          question: 'What must be scraped for the panels below?',
-          width: 24,
-          height: 3,
-          markdown:
-            'Queues, retries and refusals are known to the running processes only. Let Prometheus scrape `/metrics` of each proxy’s admin port (4704) and of each ingest (4701), and choose it as *Prometheus data source* above. Without one the panels below stay empty; everything above works.',
-        }),
-        prometheusPanel({
+        linesPanel({
           title: 'Records waiting to be shipped',
           question: 'Does a proxy hold back records because ingest is away or slow?',
           width: 8,
-          unit: 'short',
-          queries: [[metric(PROXY_METRICS.queue_records), '{{instance}}']],
+          values: ['queue_records'],
+          by: 'instance',
+          sql: askLevel(PROXY_METRICS.queue_records, 'queue_records'),
         }),
-        prometheusPanel({
+        linesPanel({
           title: 'Bytes waiting to be shipped',
-          question: 'How near is the queue to its limit?',
+          question: 'How near is a proxy’s journal to its limit (journal.bytesMax, 1 GiB unless set)? Beyond it the oldest records go.',
           width: 8,
-          unit: 'bytes',
-          queries: [[metric(PROXY_METRICS.queue_bytes), '{{instance}}']],
+          values: ['queue_bytes'],
+          by: 'instance',
+          sql: askLevel(PROXY_METRICS.queue_bytes, 'queue_bytes'),
         }),
-        prometheusPanel({
+        barsPanel({
           title: 'Records dropped',
           question: 'Were records given up, and why? They show as lost calls above.',
           width: 8,
-          unit: 'short',
-          queries: [[`sum by (reason) (increase(${metric(PROXY_METRICS.records_dropped)}[$__rate_interval]))`, '{{reason}}']],
+          values: ['records'],
+          by: 'reason',
+          sql: askAdded([[PROXY_METRICS.records_dropped]], 'reason', 'records'),
         }),
-        prometheusPanel({
-          title: 'Batches shipped per second',
+        barsPanel({
+          title: 'Batches shipped',
           question: 'Does shipping succeed, or is it retried?',
           width: 8,
-          unit: 'ops',
-          queries: [[rate(PROXY_METRICS.batches, 'result'), '{{result}}']],
+          values: ['batches'],
+          by: 'result',
+          sql: askAdded([[PROXY_METRICS.batches]], 'result', 'batches'),
         }),
-        prometheusPanel({
-          title: 'Batches answered per second',
+        barsPanel({
+          title: 'Batches answered',
           question: 'What does ingest answer, and why does it refuse?',
           width: 8,
-          unit: 'ops',
-          queries: [
-            [rate(INGEST_METRICS.batches, 'status'), '{{status}}'],
-            [rate(INGEST_METRICS.batches_refused, 'code'), 'refused: {{code}}'],
-          ],
+          values: ['batches'],
+          by: 'status',
+          sql: askAdded([[INGEST_METRICS.batches], [INGEST_METRICS.batches_refused, 'refused: ']], 'status', 'batches'),
         }),
-        prometheusPanel({
-          title: 'Records set aside per second',
+        barsPanel({
+          title: 'Records taken and set aside',
           question: 'Does ingest reject records? They are dead letters: neither stored nor retried.',
           width: 8,
-          unit: 'ops',
-          queries: [[rate(INGEST_METRICS.records, 'result'), '{{result}}']],
+          values: ['records'],
+          by: 'result',
+          sql: askAdded([[INGEST_METRICS.records]], 'result', 'records'),
         }),
-        prometheusPanel({
+        linesPanel({
           title: 'ClickHouse inserts',
           question: 'How long do inserts take?',
           width: 8,
-          unit: 's',
-          queries: [
-            [
-              `histogram_quantile(0.5, ${rate({ ...INGEST_METRICS.insert_seconds, name: `${INGEST_METRICS.insert_seconds.name}_bucket` }, 'le')})`,
-              'p50',
-            ],
-            [
-              `histogram_quantile(0.95, ${rate({ ...INGEST_METRICS.insert_seconds, name: `${INGEST_METRICS.insert_seconds.name}_bucket` }, 'le')})`,
-              'p95',
-            ],
-          ],
+          values: ['insert_p50_s', 'insert_p95_s'],
+          sql: askQuantiles(INGEST_METRICS.insert_seconds, { insert_p50_s: 0.5, insert_p95_s: 0.95 }),
         }),
-        prometheusPanel({
+        linesPanel({
           title: 'Calls being carried',
-          question: 'How much is under way at this moment?',
+          question: 'How much was under way at a time? The most that was seen, every 15 seconds.',
           width: 8,
-          unit: 'short',
-          queries: [[metric(PROXY_METRICS.calls_in_flight), '{{instance}}']],
+          values: ['in_flight'],
+          by: 'instance',
+          sql: askLevel(PROXY_METRICS.calls_in_flight, 'in_flight'),
         }),
-        prometheusPanel({
-          title: 'Bodies read in part per second',
+        barsPanel({
+          title: 'Bodies read in part',
           question: 'Of which bodies could the tap not read everything, and why? The calls themselves are untouched.',
           width: 8,
-          unit: 'ops',
-          queries: [[rate(PROXY_METRICS.tap_limited, 'reason'), '{{reason}}']],
+          values: ['bodies'],
+          by: 'reason',
+          sql: askAdded([[PROXY_METRICS.tap_limited]], 'reason', 'bodies'),
+        }),
+        textPanel({
+          title: 'Where these come from',
+          question: 'Who writes this down, and what if a panel of this part stays empty?',
+          width: 24,
+          height: 4,
+          markdown:
+            'Ingest writes down every 15 seconds how it and the proxies are, and keeps it for two weeks (table `health`). `glassway up`, `compose.yaml` and the chart tell it where the proxies are; elsewhere set `proxyAdminUrl`, or the proxies’ panels stay empty. Nothing was dropped, refused or read in part where a panel has no bars. Prometheus can read the same at `/metrics` of each proxy’s operators’ port (4704) and of each ingest (4701).',
         }),
       ],
     },

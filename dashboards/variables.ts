@@ -21,14 +21,11 @@ interface Builder {
 export const PLUGIN = 'grafana-clickhouse-datasource';
 /** Grafana's own linter asks for this name and label. */
 export const DATASOURCE = { type: PLUGIN, uid: '${datasource}' };
-export const PROMETHEUS = { type: 'prometheus', uid: '${prometheus_datasource}' };
 
 const IN_RANGE = 'c.minute >= toStartOfMinute($__fromTime) AND c.minute <= $__toTime';
 const ALL = { selected: true, text: ['All'], value: ['$__all'] };
 
 export const datasource = () => new DatasourceVariableBuilder('datasource').label('Data source').type(PLUGIN);
-export const prometheusDatasource = () =>
-  new DatasourceVariableBuilder('prometheus_datasource').label('Prometheus data source').type('prometheus');
 export const tempoDatasource = () => new DatasourceVariableBuilder('tempo_datasource').label('Tempo data source').type('tempo');
 
 const many = (name: string, label: string, sql: string) => list(name, label, sql).multi(true).includeAll(true).current(ALL);

@@ -120,15 +120,9 @@ export interface CallSession {
   readonly next: CallLink | null;
 }
 
-export interface SessionSummary {
+export interface SessionSummary extends Summary {
   readonly project: string;
   readonly session_id: string;
-  readonly calls: number;
-  readonly errors: number;
-  readonly cost_usd: number | null;
-  readonly unpriced_calls: number;
-  readonly input_tokens: number | null;
-  readonly output_tokens: number | null;
   readonly cache_read_tokens: number | null;
   /** When its first and its last call began. */
   readonly first_at: string;

@@ -49,9 +49,6 @@ export interface Threshold {
 export interface Target {
   readonly refId: string;
   readonly rawSql?: string;
-  /** Of Prometheus instead of ClickHouse. */
-  readonly expr?: string;
-  readonly legendFormat?: string;
 }
 
 /** Only what our boards set; everything else has Grafana's default. */
@@ -96,7 +93,12 @@ export interface FieldDefaults {
 }
 
 export interface PanelOptions {
-  readonly legend?: { readonly calcs?: readonly string[]; readonly sortBy?: string; readonly sortDesc?: boolean };
+  readonly legend?: {
+    readonly showLegend?: boolean;
+    readonly calcs?: readonly string[];
+    readonly sortBy?: string;
+    readonly sortDesc?: boolean;
+  };
   readonly reduceOptions?: { readonly fields?: string; readonly values?: boolean; readonly limit?: number };
   readonly colorMode?: string;
   readonly sortBy?: readonly { readonly displayName: string; readonly desc?: boolean }[];

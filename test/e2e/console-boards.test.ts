@@ -14,6 +14,7 @@ import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/
 import { readDashboards } from '../kit/dashboards.ts';
 import { generateCalls } from '../kit/generated-calls.ts';
 import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
+import { insertHealth, sampleHealth } from '../kit/sample-health.ts';
 
 const DAY_MS = 86_400_000;
 const CALLS = 40_000;
@@ -42,6 +43,7 @@ const open: WatchedPage[] = [];
 beforeAll(async () => {
   clickhouse = await startTestClickHouse();
   await generateCalls(clickhouse.client, { count: CALLS, from: new Date(Date.now() - 7 * DAY_MS), to: new Date(Date.now() - 1000) });
+  await insertHealth(clickhouse.client, sampleHealth(new Date(Date.now() - 1_800_000), new Date()));
   const app = express();
   app.use(createConsole({ reader: clickhouse.readerClient, database: TEST_DATABASE, version: '1.2.3', proxyUrl: 'http://127.0.0.1:4700' }));
   server = app.listen(0, '127.0.0.1');

@@ -5,53 +5,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { bucketMs } from '../../dashboards/interval.ts';
 import { type Expansion, expand } from '../../dashboards/macros.ts';
+import type { Board, Target as BoardTarget, Panel, Variable } from '../../ingest/console/board-types.ts';
 
-export interface Field {
-  readonly matcher: { readonly id: string; readonly options: string };
-  readonly properties: readonly { readonly id: string; readonly value: unknown }[];
-}
-export interface Target {
-  readonly refId: string;
+/** What Grafana reads of a board besides what the console does. */
+export interface Target extends BoardTarget {
   readonly datasource: { readonly type: string; readonly uid: string };
   readonly editorType?: string;
   readonly format?: number;
   readonly queryType?: string;
-  readonly rawSql?: string;
-  readonly expr?: string;
 }
-export interface PanelJson {
-  readonly id: number;
-  readonly type: string;
-  readonly title: string;
-  readonly description?: string;
-  readonly interval?: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+export interface PanelJson extends Panel {
   readonly datasource?: { readonly type: string; readonly uid: string };
   readonly targets?: readonly Target[];
-  readonly links?: readonly { readonly url: string }[];
-  readonly fieldConfig?: {
-    readonly defaults: {
-      readonly unit?: string;
-      readonly displayName?: string;
-      readonly thresholds?: { readonly steps: readonly { readonly value: number | null }[] };
-    };
-    readonly overrides: readonly Field[];
-  };
-  readonly options?: { readonly legend?: { readonly showLegend: boolean }; readonly reduceOptions?: { readonly fields?: string } };
 }
-export interface VariableJson {
-  readonly type: string;
-  readonly name: string;
-  readonly label?: string;
-  readonly query?: string | { readonly rawSql: string };
+export interface VariableJson extends Variable {
   readonly datasource?: { readonly uid: string };
   readonly refresh?: number;
-  readonly multi: boolean;
-  readonly includeAll: boolean;
 }
-export interface DashboardJson {
-  readonly uid: string;
-  readonly title: string;
+export interface DashboardJson extends Board {
   readonly schemaVersion: number;
   readonly editable: boolean;
   readonly panels: readonly PanelJson[];

@@ -4,6 +4,7 @@ import { expand } from '../../../dashboards/macros.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { type Choice, expandFor, type PanelQuery, panelQueries, readDashboards } from '../../kit/dashboards.ts';
 import { insertCalls, sampleCall, sampleCalls } from '../../kit/sample-calls.ts';
+import { type HealthRow, insertHealth, sampleHealth } from '../../kit/sample-health.ts';
 
 const HOUR_MS = 3_600_000;
 /** On the hour, so that long ranges, whose quantiles are by the hour, hold the same calls as short ones. */
@@ -23,6 +24,7 @@ let server: TestClickHouse;
 beforeAll(async () => {
   server = await startTestClickHouse();
   await insertCalls(server.client, rows);
+  await insertHealth(server.client, sampleHealth(before(2), NOW));
 });
 afterAll(() => server?.stop());
 
@@ -293,6 +295,84 @@ test('the loss meter counts the numbers that are missing, and no call that may s
   const sql = expand(rule?.sql ?? '', { from: new Date(Date.now() - 6 * HOUR_MS), to: new Date(), intervalMs: 60_000, variables: {} });
   const { data } = await ask(`${sql} WHERE proxy = 'proxy-lossy'`);
   expect(data).toEqual([['proxy-lossy', 3]]);
+});
+
+describe('what the processes said of themselves', () => {
+  /** Before the sample's, and young enough to be kept. */
+  const from = before(10);
+  const choice: Choice = { from, to: new Date(from.getTime() + 10 * 60_000) };
+  const said = (
+    metric: string,
+    instance: string,
+    label: string,
+    values: readonly (readonly [second: number, value: number])[],
+  ): HealthRow[] => values.map(([second, value]) => ({ metric, instance, label, at: from.getTime() / 1000 + second, value }));
+  const answer = async (panel: string) => {
+    const found = queries.find(({ name }) => name.startsWith('pipeline') && name.endsWith(panel));
+    const { data } = await ask(expandFor(found?.sql ?? '', choice));
+    return data.map(([time, ...rest]) => [String(time).slice(14, 16), ...rest]);
+  };
+
+  test('counters are what was added, though one began anew, one came late, and two ingests wrote the same one down', async () => {
+    const shipped = 'glassway_proxy_batches_total';
+    await insertHealth(server.client, [
+      ...said('glassway_proxy_queue_records', 'p:1', '', [
+        [0, 3],
+        [60, 9],
+        [75, 4],
+      ]),
+      ...said(shipped, 'p:1', 'ok', [
+        [0, 100],
+        [1, 100],
+        [30, 110],
+        [31, 110],
+        [60, 5],
+        [61, 5],
+        [75, 6],
+      ]),
+      ...said(shipped, 'p:1', 'retried', [[65, 2]]),
+    ]);
+    expect(await answer('Batches shipped')).toEqual([
+      ['00', 'ok', 10],
+      ['01', 'ok', 6],
+      ['01', 'retried', 2],
+    ]);
+    expect(await answer('Records waiting to be shipped')).toEqual([
+      ['00', 'p:1', 3],
+      ['01', 'p:1', 9],
+    ]);
+  });
+
+  test('of a histogram quantiles lie between its bounds, and not beyond the last', async () => {
+    const bucket = 'glassway_ingest_insert_seconds_bucket';
+    const pulse = said('glassway_ingest_ready', 'i:1', '', [
+      [0, 1],
+      [60, 1],
+      [120, 1],
+    ]);
+    const bound = (label: string, values: readonly (readonly [number, number])[]) => said(bucket, 'i:1', label, values);
+    await insertHealth(server.client, [
+      ...pulse,
+      ...bound('0.1', [
+        [0, 0],
+        [60, 5],
+        [120, 5],
+      ]),
+      ...bound('0.2', [
+        [0, 0],
+        [60, 10],
+        [120, 10],
+      ]),
+      ...bound('+Inf', [
+        [0, 0],
+        [60, 10],
+        [120, 14],
+      ]),
+    ]);
+    const [first, second] = await answer('ClickHouse inserts');
+    expect(first).toEqual(['01', expect.closeTo(0.1), expect.closeTo(0.19)]);
+    expect(second).toEqual(['02', 0.2, 0.2]);
+  });
 });
 
 test.each(RULES.map((rule) => [rule.title, rule] as const))(

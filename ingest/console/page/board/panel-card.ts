@@ -69,7 +69,7 @@ export function PanelCard({ name, board, panel, state, change, defaults, ready, 
   const toggle = (): void =>
     change({ tables: asTable ? state.tables.filter((id) => id !== String(panel.id)) : [...state.tables, String(panel.id)] }, 'replace');
   return html`
-    <article class=${`card panel-card ${asked || panel.type === 'text' ? panel.type : 'unasked'}`} ref=${place} aria-busy=${loaded.stale && asked} aria-labelledby=${`panel-${panel.id}`} data-panel=${panel.id}>
+    <article class=${`card panel-card ${panel.type}`} ref=${place} aria-busy=${loaded.stale && asked} aria-labelledby=${`panel-${panel.id}`} data-panel=${panel.id}>
       <header>
         <h3 id=${`panel-${panel.id}`}>${title}</h3>
         ${panel.description && html`<${About} title=${title} text=${panel.description} />`}
@@ -79,7 +79,7 @@ export function PanelCard({ name, board, panel, state, change, defaults, ready, 
         </span>
       </header>
       <div class=${loaded.stale && loaded.data ? 'panel-body stale' : 'panel-body'}>
-        ${panel.type === 'text' ? html`<${TextPanel} panel=${panel} />` : asked ? body({ panel, loaded, before: before.stale ? undefined : before.data, empty, asTable, state, change }) : html`<${NeedsPrometheus} panel=${panel} />`}
+        ${panel.type === 'text' ? html`<${TextPanel} panel=${panel} />` : body({ panel, loaded, before: before.stale ? undefined : before.data, empty, asTable, state, change })}
       </div>
     </article>`;
 }
@@ -147,11 +147,6 @@ function About({ title, text }: { title: string; text: string }): VNode {
     <button type="button" class="icon-button small" aria-expanded=${open} aria-label=${`About ${title}`} title=${text} onClick=${() => setOpen(!open)}>${INFO_ICON}</button>
     ${open && html`<span class="popover" role="note">${text}</span>`}
   </span>`;
-}
-
-/** What only the running processes know has no history in ClickHouse. */
-function NeedsPrometheus({ panel }: { panel: Panel }): VNode {
-  return html`<p class="needs-prometheus"><span class="hint">needs Prometheus</span>${panel.description}</p>`;
 }
 
 /** Whether the element is, or nearly is, where it can be seen. */
