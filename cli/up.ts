@@ -64,7 +64,7 @@ export async function up(options: UpOptions): Promise<void> {
     proxy.ready.catch(() => {});
     const clickhouse = await openClickHouse(settings, options.dataDir);
     stops.push(() => clickhouse.stop());
-    const proxyAdminUrl = urlOf(settings.listen.host, settings.listen.proxyAdmin, 'http');
+    const proxyAdminUrl = `http://${reachableHost(settings.listen.host)}:${settings.listen.proxyAdmin}`;
     const ingest = child(
       'ingest',
       { GLASSWAY_PROXY_ADMIN_URL: proxyAdminUrl, ...clickhouse.env, ...secrets.ofBoth, ...secrets.ofIngest },
