@@ -235,7 +235,11 @@ class Exchange implements CallEvents {
     this.#stopUpload();
     this.#tellSeen();
     if (this.#finishing) this.#endFinishing();
-    if (this.#clientGone || this.#finished) return;
+    if (this.#clientGone) return;
+    if (this.#finished) {
+      this.#answer.cut(); // a fault of ours at the very end
+      return;
+    }
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#answer.begun) {

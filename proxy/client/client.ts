@@ -6,7 +6,7 @@
  */
 
 import { type Target, targetOf } from './connect.ts';
-import { type CallEvents, Connection, type ConnectionLimits, type ConnectionOwner } from './connection.ts';
+import { asError, type CallEvents, Connection, type ConnectionLimits, type ConnectionOwner } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
 import { type OutgoingRequest, outgoingRequest, type RequestParts } from './request.ts';
 
@@ -128,13 +128,27 @@ export class UpstreamCall {
       this.#events.onFault(new UpstreamFault('ABORTED', 'Glassway stops'));
       return;
     }
-    this.#connection = this.#pool.take();
-    this.#connection.carry(this.#request, this.#events);
+    try {
+      this.#connection = this.#pool.take();
+      this.#connection.carry(this.#request, this.#events);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** For the client only. */
   tellStarted(): void {
-    if (!this.#aborted) this.#events.onDispatched();
+    if (this.#aborted) return;
+    try {
+      this.#events.onDispatched();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    this.abort();
+    this.#events.onFault(asError(thrown));
   }
 
   /** A piece of a streamed body, after `onWritable`. False: no more until the next `onWritable`. */

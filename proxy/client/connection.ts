@@ -9,7 +9,10 @@ import { UpstreamFault } from './faults.ts';
 import type { AnswerHead } from './head.ts';
 import type { OutgoingRequest } from './request.ts';
 
-/** Who is told of a call's way. Nothing is called after `onEnd` or `onFault`, nor after the call was aborted. */
+/**
+ * Who is told of a call's way. Nothing is called after `onEnd` or `onFault`, nor after the call was aborted. What one of
+ * them throws is the call's fault, `onEnd` included, and harms no other.
+ */
 export interface CallEvents extends AnswerEvents {
   /** The request is on its way, or the connection for it. */
   onDispatched(): void;
@@ -211,7 +214,7 @@ export class Connection {
       }
       if (whole) this.#finish();
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(asError(error));
     }
   }
 
@@ -225,7 +228,11 @@ export class Connection {
     this.#forgetCall();
     if (again) this.#keep(head);
     else this.#close();
-    events?.onEnd(trailers, framed);
+    try {
+      events?.onEnd(trailers, framed);
+    } catch (error) {
+      events?.onFault(asError(error));
+    }
   }
 
   #keep({ keep_s }: AnswerHead): void {
@@ -266,3 +273,5 @@ export class Connection {
     this.#socket.destroy();
   }
 }
+
+export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

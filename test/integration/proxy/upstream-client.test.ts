@@ -186,6 +186,44 @@ test('a body that comes piece by piece goes out in chunks, or as it is where its
   }
 });
 
+test.each(['onDispatched', 'onHead', 'onReadDone', 'onEnd'])(
+  'what %s throws is the fault of its own call, and of no other',
+  async (thrower) => {
+    onRequest = answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na');
+    const finish = setInterval(() => {
+      for (const socket of sockets) if (socket.writable) socket.write('b');
+    }, 20);
+    try {
+      const told = await new Promise<string>((resolve) => {
+        const events = {
+          onDispatched: () => {},
+          onWritable: () => {},
+          onHead: () => {},
+          onData: () => {},
+          onReadDone: () => {},
+          onEnd: () => {},
+          onFault: (error: Error) => resolve(error.message),
+          [thrower]: () => {
+            throw new Error(`thrown by ${thrower}`);
+          },
+        };
+        client.send(provider.origin, GET, events);
+        void send();
+      });
+      expect(told).toBe(`thrown by ${thrower}`);
+      expect((await send()).body).toBe('ab');
+    } finally {
+      clearInterval(finish);
+    }
+  },
+);
+
+test('a name with an address that nobody answers on is reached by its other one', async () => {
+  onRequest = answerWith(EMPTY);
+  // localhost is ::1 too, where this provider does not listen.
+  expect(await send({}, undefined, provider.origin.replace('127.0.0.1', 'localhost'))).toMatchObject({ status: 200, fault: undefined });
+});
+
 test('what is called off is told to nobody, and closed', async () => {
   const told: string[] = [];
   const closed = Promise.withResolvers<void>();
