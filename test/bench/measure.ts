@@ -60,7 +60,9 @@ export async function measure(contender: Contender, load: Load, options: Measure
         result = JSON.parse(line.slice(4)) as LoadResult;
       }
     });
+    const limit = setTimeout(() => generator.process.kill('SIGKILL'), (load.warmup_s + load.duration_s) * 1_000 + SPARE_MS);
     await once(lines, 'close');
+    clearTimeout(limit);
     if (result === undefined) throw new Error(`the load generator ended without a result: ${generator.output()}`);
     const cpu_us = (after.cpu_ms - before.cpu_ms) * 1_000;
     return {
@@ -78,6 +80,9 @@ export async function measure(contender: Contender, load: Load, options: Measure
   }
 }
 
+/** What a contender may take beyond the time of its load: to start, to open all streams, to end. */
+const SPARE_MS = 60_000;
+
 /**
  * Each contender once, then all again in the other order: what the machine does meanwhile falls on all alike.
  * A contender that fails is told of and left out of the rest.
@@ -93,6 +98,7 @@ export async function alternate<T>(
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       if (failed.has(contender.name)) continue;
+      tell(`${contender.name}${rounds > 1 ? `, round ${round + 1} of ${rounds}` : ''} …`);
       try {
         const result = await run(contender);
         results.get(contender.name)?.push(result);

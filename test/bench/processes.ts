@@ -12,7 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The contender's core, and that of load and provider. `any`: where the system puts it. */
 export type Core = 'contender' | 'load' | 'any';
 
-const READY_MS_MAX = 60_000;
+/** LiteLLM takes half a minute on a busy machine. */
+const READY_MS_MAX = 120_000;
 const STOP_MS = 8_000;
 const CAN_PIN = process.platform === 'linux' && availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0;
 
@@ -83,10 +84,14 @@ function killTree(pid: number): void {
 export async function listening(port: number, started: Started): Promise<void> {
   const until_ms = performance.now() + READY_MS_MAX;
   while (!(await answers(port))) {
-    if (started.process.exitCode !== null) throw new Error(`it ended with ${started.process.exitCode}: ${started.output()}`);
-    if (performance.now() > until_ms) throw new Error(`nothing listens on ${port} after ${READY_MS_MAX} ms: ${started.output()}`);
+    if (started.process.exitCode !== null) throw new Error(`it ended with ${started.process.exitCode}: ${lastWords(started)}`);
+    if (performance.now() > until_ms) throw new Error(`nothing listens on ${port} after ${READY_MS_MAX} ms: ${lastWords(started)}`);
     await sleep(20);
   }
+}
+
+function lastWords(started: Started): string {
+  return started.output().trim().slice(-400);
 }
 
 function answers(port: number): Promise<boolean> {

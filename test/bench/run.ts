@@ -2,7 +2,7 @@
  * `npm run bench -- [parts] [--quick] [--json FILE]`: measures Glassway against what it is compared with, all in one run.
  * Prints a table for each part and writes everything as JSON. The method is in README.md.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scratchDirs } from './contenders/index.ts';
@@ -22,8 +22,8 @@ if (unknown.length > 0) {
 
 const names = positionals.length > 0 ? positionals : values.quick ? QUICK_PARTS : Object.keys(PARTS);
 const tell = (message: string): void => void process.stderr.write(`  ${message}\n`);
-const parts: Record<string, unknown> = {};
 const about = machine();
+const parts = earlierParts();
 process.stdout.write(`${JSON.stringify(about)}\n`);
 for (const name of names) {
   const part = PARTS[name];
@@ -34,11 +34,20 @@ for (const name of names) {
     const seconds = Math.round((performance.now() - started_ms) / 1_000);
     process.stdout.write(`\n## ${name} (${seconds} s)\n\n${table(result)}\n`);
     for (const note of result.notes ?? []) process.stdout.write(`\n${note}\n`);
-    parts[name] = { ...result, rows: Object.fromEntries(result.rows) };
+    parts[name] = { ...about, date: new Date().toISOString(), quick: values.quick, ...result, rows: Object.fromEntries(result.rows) };
+    writeFileSync(values.json, `${JSON.stringify({ parts }, null, 2)}\n`);
   } catch (error) {
     tell(`${name} could not be measured: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
   }
 }
-writeFileSync(values.json, `${JSON.stringify({ ...about, parts }, null, 2)}\n`);
 for (const dir of scratchDirs) rmSync(dir, { recursive: true, force: true });
+
+/** Of the same file: parts may be measured one by one, each when the machine is quiet. */
+function earlierParts(): Record<string, unknown> {
+  try {
+    return (JSON.parse(readFileSync(values.json, 'utf8')) as { parts?: Record<string, unknown> }).parts ?? {};
+  } catch {
+    return {}; // none yet
+  }
+}

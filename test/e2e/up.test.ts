@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type MockProvider, startMockProvider } from '../../cli/demo/mock-provider.ts';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { glasswayPorts, type RunningGlassway, runToEnd, scratchDir, startGlassway, waitFor } from '../kit/glassway.ts';
-import { childNamed, isAlive, tree } from '../kit/processes.ts';
+import { childNamed, commandOf, isAlive, tree } from '../kit/processes.ts';
 
 let mock: MockProvider;
 const started: RunningGlassway[] = [];
@@ -140,6 +140,28 @@ test('a killed proxy, ingest or ClickHouse comes back by itself, and calls becom
     });
   }
   expect(await glassway.stop()).toBe(0);
+});
+
+test('with workers every call has its row, one that is killed is replaced, and the stop ends them all', async () => {
+  const glassway = await start({ settings: { workers: 2 } });
+  const workers = () => tree(glassway.process.pid as number).filter((pid) => commandOf(pid).includes('glassway proxy worker'));
+  const [killed, other] = await waitFor('two workers', () => (workers().length === 2 ? workers() : undefined));
+  const send = async (name: string): Promise<void> => {
+    const ids = Array.from({ length: 20 }, (_, at) => `${name}-${at}`);
+    expect(await Promise.all(ids.map((id) => call(glassway, id)))).toEqual(ids.map(() => 200));
+  };
+  await send('before');
+  process.kill(killed as number, 'SIGKILL');
+  await waitFor('another worker in its place', () => (workers().length === 2 && !workers().includes(killed as number) ? true : undefined));
+  expect(workers()).toContain(other);
+  await send('after');
+  await glassway.rows("SELECT id FROM calls WHERE project = 'up'", 40);
+  expect(await glassway.query("SELECT count() AS rows, uniqExact(id) AS calls FROM calls WHERE project = 'up'")).toEqual([
+    { rows: 40, calls: 40 },
+  ]);
+  const pids = tree(glassway.process.pid as number);
+  expect(await glassway.stop('SIGTERM')).toBe(0);
+  await gone(pids);
 });
 
 test('a port in use is an error that names it, with exit code 1 and nothing left running', async () => {

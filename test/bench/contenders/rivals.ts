@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 const ROOT = join(tmpdir(), 'glassway-bench-rivals');
 const PORTKEY = '@portkey-ai/gateway@1.15.2';
-const LITELLM = 'litellm[proxy]';
+const LITELLM = 'litellm[proxy]==1.108.7';
 const INSTALL_MS_MAX = 400_000;
 
 /** Its server's script. */

@@ -1,7 +1,7 @@
 /** What can be measured: a table of parts. Each gives figures by contender; how they are shown is in report.ts. */
 import { measureExport } from '../otlp-export.ts';
 import { measureIngest } from './ingest.ts';
-import { latency, memory, slowStreams, soak, streams, throughput, tls, workers } from './load.ts';
+import { latency, memory, rivals, slowStreams, soak, streams, throughput, tls, workers } from './load.ts';
 import { measureStart } from './start.ts';
 
 export type Figures = Readonly<Record<string, number | undefined>>;
@@ -23,6 +23,7 @@ export type Part = (context: PartContext) => Promise<PartResult>;
 
 export const PARTS: Readonly<Record<string, Part>> = {
   throughput,
+  rivals,
   latency,
   streams,
   memory,

@@ -1,103 +1,149 @@
 /**
  * How many calls a second ingest takes into the embedded ClickHouse, on the machine that also makes them: batches as
- * proxies ship them, each answered only when it is committed. And how long ingest's event loop was held meanwhile, as its
- * own metrics say.
+ * proxies ship them, each answered only when it is committed. How long ingest's event loop was held meanwhile, as its own
+ * metrics say, and who had the processors. Beside it what ClickHouse takes of the same rows, ready, from a plain client.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
+import { createClient } from '@clickhouse/client';
 import { BATCH_CONTENT_TYPE, BATCH_ID_HEADER, BATCH_PATH } from '../../../contract/record.ts';
-import { startGlassway } from '../../kit/glassway.ts';
-import { sampleRecord } from '../../unit/ingest/sample.ts';
+import { type RunningGlassway, startGlassway } from '../../kit/glassway.ts';
+import { processTree, usageOf } from '../processes.ts';
 import { percentiles } from '../stats.ts';
-import type { Part } from './index.ts';
+import type { Figures, Part } from './index.ts';
+import { createRecords, createRows } from './ingest-calls.ts';
 
 const ROWS = 1_000_000;
 const ROWS_QUICK = 100_000;
 /** About what one read of a busy proxy's journal gives. */
 const BATCH_ROWS = 3_000;
 const SENDERS = 3;
+const PLAIN_BATCHES_MAX = 67;
 /** The resolution of Node's histogram of event-loop delays, which is in each of its values. */
 const RESOLUTION_MS = 10;
+const PROCESSES = { clickhouse: /clickhouse[/\\]server-process/, ingest: /glassway ingest|main\.ts.ingest/ } as const;
 
 export const measureIngest: Part = async ({ quick, tell }) => {
   const rows = quick ? ROWS_QUICK : ROWS;
   const glassway = await startGlassway();
   try {
-    const secret = readFileSync(join(glassway.dataDir, 'ingest.key')).toString('hex');
-    const held_ms: number[] = [];
-    await heldMs(glassway.consoleUrl); // what was before is not counted
-    const look = (): void =>
-      void heldMs(glassway.consoleUrl).then(
-        (ms) => held_ms.push(ms),
-        () => {},
-      );
-    const watch = setInterval(look, 1_000);
-    const started_ms = performance.now();
-    await sendAll(glassway.consoleUrl, secret, rows);
-    const seconds = (performance.now() - started_ms) / 1_000;
-    clearInterval(watch);
-    held_ms.push(await heldMs(glassway.consoleUrl));
-    const [count] = await glassway.query('SELECT count() AS n FROM calls');
-    if (count?.['n'] !== rows) tell(`ClickHouse has ${String(count?.['n'])} rows of ${rows}`);
-    const { p50, max } = percentiles(held_ms);
-    return { rows: new Map([['ingest', { rows, seconds, rows_s: rows / seconds, loop_held_each_s_ms: p50, loop_held_max_ms: max }]]) };
+    const shipped = await measureShipped(glassway, rows, tell);
+    const plain = await measurePlain(glassway, Math.min(rows, PLAIN_BATCHES_MAX * BATCH_ROWS));
+    return {
+      rows: new Map([
+        ['batches through ingest', shipped],
+        ['ready rows, plain client', plain],
+      ]),
+      yardstick: 'ready rows, plain client',
+    };
   } finally {
     await glassway.stop();
   }
 };
 
-async function sendAll(url: string, secret: string, rows: number): Promise<void> {
+async function measureShipped(glassway: RunningGlassway, rows: number, tell: (message: string) => void): Promise<Figures> {
+  const secret = readFileSync(join(glassway.dataDir, 'ingest.key')).toString('hex');
+  const held_ms: number[] = [];
+  await heldMs(glassway.consoleUrl); // what was before is not counted
+  const look = (): void =>
+    void heldMs(glassway.consoleUrl).then(
+      (ms) => held_ms.push(ms),
+      () => {},
+    );
+  const watch = setInterval(look, 1_000);
+  const records = createRecords();
+  const measured = await sendAll(glassway, rows, (from, to) => send(glassway.consoleUrl, secret, `bench.${from}-${to}`, records(from, to)));
+  clearInterval(watch);
+  held_ms.push(await heldMs(glassway.consoleUrl));
+  const [count] = await glassway.query('SELECT count() AS n FROM calls');
+  if (count?.['n'] !== rows) tell(`ClickHouse has ${String(count?.['n'])} rows of ${rows}`);
+  const { p50, max } = percentiles(held_ms);
+  return { ...measured, loop_held_each_s_ms: p50, loop_held_max_ms: max };
+}
+
+/** Rows a second as an operator's own script would insert them: in blocks of the same size, into the same table with its views. */
+async function measurePlain(glassway: RunningGlassway, rows: number): Promise<Figures> {
+  const client = createClient({
+    url: `http://127.0.0.1:${glassway.ports.clickhouseHttp}`,
+    username: 'glassway_ingest',
+    password: readFileSync(join(glassway.dataDir, 'clickhouse/writer-password'), 'utf8').trim(),
+    max_open_connections: SENDERS,
+  });
+  const ready = createRows();
+  try {
+    return await sendAll(glassway, rows, async (from, to) => {
+      const { stream } = await client.exec({
+        query: 'INSERT INTO glassway.calls FORMAT JSONEachRow',
+        values: Readable.from([ready(from, to)], { objectMode: false }),
+      });
+      stream.resume();
+      await finished(stream);
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+/** Each sender sends its next batch when it has an answer. Processor time a row, by who had it: the rest is the senders'. */
+async function sendAll(glassway: RunningGlassway, rows: number, sendRows: (from: number, to: number) => Promise<void>): Promise<Figures> {
+  const before = spentBy(glassway);
+  const own = process.cpuUsage();
+  const started_ms = performance.now();
   let next = 0;
-  const sender = async (_: unknown, number: number): Promise<void> => {
+  const sender = async (): Promise<void> => {
     while (next < rows) {
       const from = next;
       next = Math.min(rows, next + BATCH_ROWS);
-      await send(url, secret, `bench-${number}.${from}-${next}`, gzipSync(batch(from, next), { level: 1 }));
+      await sendRows(from, next);
     }
   };
   await Promise.all(Array.from({ length: SENDERS }, sender));
+  const seconds = (performance.now() - started_ms) / 1_000;
+  const after = spentBy(glassway);
+  const { user, system } = process.cpuUsage(own);
+  const perRow = (name: keyof typeof PROCESSES): number => ((after[name] - before[name]) * 1_000) / rows;
+  return {
+    rows,
+    seconds,
+    rows_s: rows / seconds,
+    clickhouse_us: perRow('clickhouse'),
+    ingest_us: perRow('ingest'),
+    sender_us: (user + system) / rows,
+  };
 }
 
-async function send(url: string, secret: string, id: string, body: Buffer): Promise<void> {
-  const headers = {
-    'content-type': BATCH_CONTENT_TYPE,
-    'content-encoding': 'gzip',
-    [BATCH_ID_HEADER]: id,
-    authorization: `Bearer ${secret}`,
-  };
+/** Milliseconds on the processors so far. */
+function spentBy({ process: { pid = 0 } }: RunningGlassway): Record<keyof typeof PROCESSES, number> {
+  const spent = { clickhouse: 0, ingest: 0 };
+  for (const each of processTree(pid)) {
+    const line = commandLine(each);
+    for (const name of ['clickhouse', 'ingest'] as const) if (PROCESSES[name].test(line)) spent[name] += usageOf(each).cpu_ms;
+  }
+  return spent;
+}
+
+/** Empty where the system does not tell. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Uncompressed, as to an ingest on the same machine. */
+async function send(url: string, secret: string, id: string, body: string): Promise<void> {
+  const headers = { 'content-type': BATCH_CONTENT_TYPE, [BATCH_ID_HEADER]: id, authorization: `Bearer ${secret}` };
   for (;;) {
-    const answer = await fetch(`${url}${BATCH_PATH}`, { method: 'POST', headers, body: new Uint8Array(body) });
+    const answer = await fetch(`${url}${BATCH_PATH}`, { method: 'POST', headers, body });
     const text = await answer.text();
     if (answer.ok) return;
     if (answer.status !== 503 && answer.status !== 429) throw new Error(`ingest answers ${answer.status}: ${text}`);
     await sleep(100);
   }
-}
-
-/** A record with marks where each call differs. */
-const [BEFORE_ID = '', BEFORE_TIME = '', BEFORE_SEQ = '', END = ''] = JSON.stringify(
-  sampleRecord({
-    id: '@@',
-    started_at: '2026-11-01 10:00:00.987654',
-    proxy_id: 'bench',
-    seq: 123_456_789,
-    project: 'bench',
-    trace_id: 'a'.repeat(32),
-    span_id: 'b'.repeat(16),
-    usage_raw: '{"prompt_tokens":212,"completion_tokens":187,"total_tokens":399,"prompt_tokens_details":{"cached_tokens":0}}',
-    rate_limits: { limit_requests: 10_000, remaining_requests: 9_999, reset_requests_s: 0.006 },
-  }),
-).split(/@@|987654|123456789/);
-
-function batch(from: number, to: number): string {
-  const lines: string[] = [];
-  for (let number = from; number < to; number += 1) {
-    const microseconds = String(1_000_000 + (number % 1_000_000)).slice(1);
-    lines.push(`${BEFORE_ID}bench-${number}${BEFORE_TIME}${microseconds}${BEFORE_SEQ}${number + 1}${END}`);
-  }
-  return lines.join('\n');
 }
 
 /** The longest time since the last look for which ingest's event loop was held. */
