@@ -29,13 +29,20 @@ const SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, 
 const DURATION_PART = /(\d+(?:\.\d+)?)(ms|us|µs|d|h|m|s)/gy;
 /** The usual case of it. */
 const SHORT_DURATION = /^(\d+(?:\.\d+)?)(ms|m|s)$/;
+/** Numbers of so many digits are exact. */
+const PLAIN_DIGITS_MAX = 15;
 const NUMBER = /^\d+(?:\.\d+)?/;
+
+const [X, R, A] = [0x78, 0x72, 0x61];
 
 /** `now_ms`: the wall clock when the headers came, for limits that name a moment. */
 export function readRateLimits(raw: readonly string[], now_ms: number): Record<string, number> {
   const found: Record<string, number> = {};
   let entries = 0;
   for (let i = 0; i + 1 < raw.length && entries < ENTRIES_MAX; i += 2) {
+    // All that count begin with one of these, in either case.
+    const first = (raw[i] as string).charCodeAt(0) | 0x20;
+    if (first !== X && first !== R && first !== A) continue;
     const meaning = meaningOf(raw[i] as string);
     if (meaning === null) continue;
     const value = readValue(meaning.kind, (raw[i + 1] as string).trim(), now_ms);
@@ -88,8 +95,22 @@ function readName(name: string): Meaning | null {
   return null;
 }
 
+/** The usual value, digits and nothing else, as its number; -1: it is another. */
+function plainNumber(value: string): number {
+  if (value === '' || value.length > PLAIN_DIGITS_MAX) return -1;
+  let number = 0;
+  for (let i = 0; i < value.length; i += 1) {
+    const digit = value.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
 /** The IETF draft lets a policy follow: `100, 100;w=60`. */
 function leadingNumber(value: string): number | undefined {
+  const plain = plainNumber(value);
+  if (plain >= 0) return plain;
   const match = NUMBER.exec(value);
   return match ? Number(match[0]) : undefined;
 }
@@ -100,8 +121,9 @@ const UNIX_TIME_MS_MIN = 1e12;
 
 /** `1.5`, `6m0s`, `250ms`, Unix time in seconds or milliseconds, RFC 3339 or an HTTP date. */
 function secondsUntil(value: string, now_ms: number): number | undefined {
-  if (/^\d+(?:\.\d+)?$/.test(value)) {
-    const number = Number(value);
+  const plain = plainNumber(value);
+  if (plain >= 0 || /^\d+(?:\.\d+)?$/.test(value)) {
+    const number = plain >= 0 ? plain : Number(value);
     if (number >= UNIX_TIME_MS_MIN) return until(number, now_ms);
     return number >= UNIX_TIME_MIN ? until(number * 1_000, now_ms) : number;
   }
