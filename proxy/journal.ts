@@ -59,9 +59,9 @@ export interface Journal extends BatchSource {
   write(): void;
   /**
    * The call is over, and its record is still being worked on: this becomes it should that work never end. `done` is
-   * called once it is as safe as `fsync` asks.
+   * called once it is as safe as `fsync` asks. True: as `finish` says.
    */
-  draft(seq: number, end: RecordEnd, done: () => void): void;
+  draft(seq: number, end: RecordEnd, done: () => void): boolean;
   /**
    * The call is over; `done` is called once its record, start and end together, is as safe as `fsync` asks. True: that is before
    * this turn of the event loop is over.
@@ -172,12 +172,12 @@ class DiskJournal implements Journal {
     return this.#seq;
   }
 
-  draft(seq: number, end: RecordEnd, done: () => void): void {
+  draft(seq: number, end: RecordEnd, done: () => void): boolean {
     const { startJson, segment } = this.#begun(seq);
     // Captured text is written once, with the record.
     const json = joined(startJson, end.bodies === undefined ? end : { ...end, bodies: undefined });
     this.#hold(seq, { kind: ENTRY_KINDS.draft, startJson, json, segment, over: false });
-    this.#whenSafe(done);
+    return this.#whenSafe(done);
   }
 
   finish(seq: number, end: RecordEnd, done: () => void): boolean {
