@@ -20,6 +20,9 @@ import type { RepriceArguments } from './reprice.ts';
 import type { ResendArguments } from './resend.ts';
 import { VERSION } from './version.ts';
 
+// Node's diagnostic reports are turned on by whoever runs this, and would write down the keys that come in variables.
+if (process.report) process.report.excludeEnv = true;
+
 // What is loaded from here on is compiled once for all starts: half of what a start takes. Children read the variable.
 const compiled = enableCompileCache().directory;
 if (compiled !== undefined) process.env['NODE_COMPILE_CACHE'] ??= compiled;

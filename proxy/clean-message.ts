@@ -30,6 +30,11 @@ export function holdsSecret(name: string): boolean {
   return withoutKeys(name) !== name || (name.match(OPAQUE) ?? []).some((all) => isMixed(all) && UNBROKEN.test(all));
 }
 
+/** Whether an issuer's key stands in it: for ids, which are as opaque as keys of no known shape. */
+export function hasKeyShape(text: string): boolean {
+  return KEY_SHAPES.some(({ hints, pattern }) => hints.some((hint) => text.includes(hint)) && text.search(pattern) !== -1);
+}
+
 function isMixed(text: string): boolean {
   return /\d/.test(text) && /[A-Z]/.test(text) && /[a-z]/.test(text);
 }

@@ -111,7 +111,8 @@ class QueuedThread<Job extends { readonly bytes: number }, Answer> implements Jo
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(this.#options.script);
+    // It needs no variable, and Node's diagnostic report of a thread writes down all it has.
+    const worker = new Worker(this.#options.script, { env: {} });
     worker.unref();
     worker.on('message', (answer: Answer | typeof THREAD_READY) => {
       if (worker !== this.#worker) return;

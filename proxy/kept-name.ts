@@ -3,7 +3,7 @@
  * caller's body and the provider's answer, and nothing but their place says that they are names and no text. Names come
  * again and again, so that each is looked at once. Pure but for that memory, which is bounded.
  */
-import { holdsSecret } from './clean-message.ts';
+import { hasKeyShape, holdsSecret } from './clean-message.ts';
 
 export const NOT_A_NAME = '[not a name]';
 const REMEMBERED_MAX = 2_000;
@@ -18,6 +18,8 @@ const ENCODED_IN_NAMES = /%(?:2f|3a|40|2b|3d|2c)/gi;
 /** JSON of numbers, and of words without spaces. */
 const PLAIN_USAGE = /^[\w.:,{}[\]"/+-]*$/;
 const USAGE_CHARS_MAX = 16 * 1024;
+/** A text long enough for a key, with a digit. */
+const LONG_WORD = /"(?=[^"]*\d)[^"]{16,}"/;
 const USAGE_WORD = /^[\w.:/+-]{0,64}$/;
 
 const names = new Map<string, string>();
@@ -31,7 +33,7 @@ export function keptName(value: string): string {
 
 /** An id is another each time. */
 export function keptId(value: string): string {
-  return ID.test(value) ? value : NOT_A_NAME;
+  return ID.test(value) && !hasKeyShape(value) ? value : NOT_A_NAME;
 }
 
 /** Segments that are text, addresses or keys are left out: some services take the prompt in the path. */
@@ -55,10 +57,10 @@ export function keptUsage(raw: unknown, counts: unknown): string {
   const whole = JSON.stringify(raw) ?? '';
   const usage = whole.length > USAGE_CHARS_MAX ? counts : raw;
   const json = usage === raw ? whole : JSON.stringify(usage);
-  if (PLAIN_USAGE.test(json)) return json;
+  if (PLAIN_USAGE.test(json) && !LONG_WORD.test(json)) return json;
   return JSON.stringify(usage, (key, value: unknown) => {
-    if (!USAGE_WORD.test(key)) return undefined;
-    return typeof value === 'string' && !USAGE_WORD.test(value) ? NOT_A_NAME : value;
+    if (!USAGE_WORD.test(key) || hasKeyShape(key)) return undefined;
+    return typeof value === 'string' && (!USAGE_WORD.test(value) || hasKeyShape(value)) ? NOT_A_NAME : value;
   });
 }
 

@@ -4,12 +4,13 @@
  */
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { CONTENT_SECURITY_POLICY } from './guard.ts';
+import { createLoginLimit, type LoginLimit } from './login-limit.ts';
 import { LOGIN_CSS, loginPage } from './login-page.ts';
 import type { Sessions } from './session.ts';
 
 const FORM_BYTES_MAX = 8 * 1024;
 
-export function createLogin(sessions: Sessions): Router {
+export function createLogin(sessions: Sessions, limit: LoginLimit = createLoginLimit()): Router {
   const router = express.Router();
   const form = express.urlencoded({ extended: false, limit: FORM_BYTES_MAX, parameterLimit: 10 });
   router.get('/login.css', (_request, response) => {
@@ -19,10 +20,11 @@ export function createLogin(sessions: Sessions): Router {
     const signedIn = sessions.read(request);
     show(response, 200, { next: ownPath(request.query['next']), signedInAs: signedIn?.name ?? signedIn?.id, problem: '' });
   });
-  router.post('/login', sameSiteOnly, form, (request, response) => {
+  router.post('/login', sameSiteOnly, beyondLimit(limit), form, (request, response) => {
     const { key, next } = fields(request);
     const opened = sessions.open(key);
     if (opened === undefined) {
+      limit.failed(addressOf(request));
       show(response, 401, { next: ownPath(next), signedInAs: undefined, problem: 'This key does not open the console.' });
       return;
     }
@@ -49,6 +51,25 @@ export const sameSiteOnly: RequestHandler = (request, response, next) => {
   if (foreign) response.status(403).json({ error: { code: 'cross_site', message: 'Pages of other sites may change nothing here.' } });
   else next();
 };
+
+/** Before the form is read: what is refused costs nothing. */
+function beyondLimit(limit: LoginLimit): RequestHandler {
+  return (request, response, next) => {
+    const wait_s = limit.wait_s(addressOf(request));
+    if (wait_s === 0) {
+      next();
+      return;
+    }
+    response.set('retry-after', String(wait_s));
+    const problem = `Too many wrong keys came from this address. Try again in ${wait_s} seconds.`;
+    show(response, 429, { next: '/', signedInAs: undefined, problem });
+  };
+}
+
+/** Of the connection itself: what a header says of it anybody can write. */
+function addressOf(request: Request): string {
+  return request.socket.remoteAddress ?? '';
+}
 
 function show(response: Response, status: number, state: Parameters<typeof loginPage>[0]): void {
   response

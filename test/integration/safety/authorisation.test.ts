@@ -388,3 +388,20 @@ test('by a name that is not ours (DNS rebinding) an open ingest gives neither pa
     expect(await statusOf(Number(port), 'GET', path, { host: `rebound.evil.example:${port}` })).toBeGreaterThanOrEqual(400);
   expect(await statusOf(Number(port), 'GET', '/metrics', { host: `localhost:${port}` })).toBe(200);
 });
+
+test('after ten wrong keys an address waits before it may sign in, and is told how long', async () => {
+  const { url } = await startApp('required');
+  const signIn = (key: string) =>
+    fetch(`${url}/login`, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ key, next: '/' }) });
+  expect((await signIn(made.console.key)).status).toBe(303);
+  for (let i = 0; i < 10; i += 1) expect((await signIn(`gwc_${String(i).padStart(12, '0')}_wrong`)).status).toBe(401);
+  for (const key of ['gwc_000000000000_wrong', made.console.key]) {
+    const refused = await signIn(key);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(refused.headers.get('set-cookie')).toBeNull();
+    expect(await refused.text()).toMatch(/Too many wrong keys came from this address\. Try again in \d+ seconds\./);
+  }
+  // Whoever is signed in, or shows a key with each request, goes on.
+  expect(await isLetIn(url, 'GET /api/boards', CALLERS['a console session'])).toBe(true);
+});

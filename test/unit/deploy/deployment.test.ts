@@ -23,23 +23,23 @@ interface Service {
   readonly environment?: Record<string, string>;
   readonly volumes?: readonly string[];
 }
+/** Every variable that env.example names. */
+const names = (): string[] => [...read('env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
 const compose = parse(read('compose.yaml'), { merge: true }) as { services: Record<string, Service> };
 
 describe('env.example', () => {
-  const names = [...read('env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
-
   test('names no variable twice', () => {
-    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+    expect(names().filter((name, at) => names().indexOf(name) !== at)).toEqual([]);
   });
 
   test('names nothing else but what compose.yaml reads, and OpenTelemetry', () => {
     const ofCompose = new Set([...read('compose.yaml').matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name = '']) => name));
-    expect(names.filter((name) => !known.has(name) && !ofCompose.has(name) && !name.startsWith('OTEL_'))).toEqual([]);
-    expect([...ofCompose].filter((name) => !names.includes(name))).toEqual([]);
+    expect(names().filter((name) => !known.has(name) && !ofCompose.has(name) && !name.startsWith('OTEL_'))).toEqual([]);
+    expect([...ofCompose].filter((name) => !names().includes(name))).toEqual([]);
   });
 
   test('has every variable of a setting, with its default and a word about it, and of OpenTelemetry what the docs name', () => {
-    expect(environmentNames().filter((name) => !names.includes(name))).toEqual([]);
+    expect(environmentNames().filter((name) => !names().includes(name))).toEqual([]);
     const defaults = defaultsByVariable(loadSettings({ file: '/dev/null', env: {} }));
     const shown = [...read('env.example').matchAll(/^# (GLASSWAY_\w+)=([^<\n]*)$/gm)];
     expect(shown.filter(([, name = '', value]) => value !== (defaults.get(name) ?? '')).map(([line]) => line)).toEqual([]);
@@ -51,7 +51,7 @@ describe('env.example', () => {
       else expect({ name, explained }).toEqual({ name, explained: true });
     }
     const docs = readFileSync(join(ROOT, 'docs/opentelemetry.md'), 'utf8');
-    expect(names.filter((name) => name.startsWith('OTEL_') && !docs.includes(name))).toEqual([]);
+    expect(names().filter((name) => name.startsWith('OTEL_') && !docs.includes(name))).toEqual([]);
   });
 
   test('filled in, its settings are accepted', () => {
@@ -87,10 +87,29 @@ describe('compose.yaml', () => {
 
   test('gives Glassway only variables that it knows, and pins what it runs', () => {
     for (const [name, { image, environment = {} }] of Object.entries(compose.services)) {
-      if (image.includes('glassway')) expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
+      if (image.includes('glassway'))
+        expect(Object.entries(environment).filter(([variable, value]) => value !== '' && !known.has(variable))).toEqual([]);
       expect([name, image]).toEqual([name, expect.stringMatching(/:(\$\{\w+:-)?\d+\.\d+[\d.]*\}$|:-glassway:\d+\.\d+\.\d+\}$/)]);
     }
     expect(compose.services['proxy']?.image).toBe(`\${IMAGE:-glassway:${packageJson.version}}`);
+  });
+
+  /** Of .env, which is handed to both: which secrets each is to see, under the names that it has there. */
+  const SEES: Readonly<Record<string, readonly string[]>> = {
+    proxy: ['GLASSWAY_ACCESS_INGEST_SECRET'],
+    ingest: [
+      ...['GLASSWAY_ACCESS_INGEST_SECRET', 'GLASSWAY_ACCESS_SESSION_SECRET', 'CLICKHOUSE_PASSWORD'],
+      ...['GLASSWAY_CLICKHOUSE_PASSWORD', 'GLASSWAY_CLICKHOUSE_READ_PASSWORD', 'OTEL_EXPORTER_OTLP_HEADERS'],
+    ],
+  };
+
+  test.each(Object.entries(SEES))('%s sees no secret of others in .env', (name, own) => {
+    const { environment = {} } = compose.services[name] ?? {};
+    const secrets = [...names(), 'CLICKHOUSE_PASSWORD'].filter((variable) => /PASSWORD|SECRET|OTLP_HEADERS/.test(variable));
+    expect(secrets.length).toBeGreaterThan(7);
+    // What a service's own environment says goes before the file; an empty variable is none.
+    expect(secrets.filter((variable) => !own.includes(variable) && environment[variable] !== '')).toEqual([]);
+    expect(own.filter((variable) => environment[variable] === '')).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { faultText } from '../../../proxy/fault-text.ts';
 import { keptMessage } from '../../../proxy/kept-message.ts';
-import { keptId, keptName, keptPath, keptUsage, keptWords } from '../../../proxy/kept-name.ts';
+import { keptId, keptName, keptPath, keptUsage, keptWords, NOT_A_NAME } from '../../../proxy/kept-name.ts';
 
 describe('an error message', () => {
   test.each([
@@ -110,4 +110,23 @@ test('a fault of ours says where it happened, and not what it read', () => {
   expect(faultText(thrown)).not.toContain('Joe');
   expect(faultText(new TypeError('Invalid URL'))).toContain('TypeError: Invalid URL');
   expect(faultText('Joe')).toBe('a thrown string');
+});
+
+test('a key in an id or in a usage object is not kept, ids and counts are', () => {
+  const key = `sk-${'proj'}-Ab3dEf6hIj9lMn2pQr5t`;
+  for (const id of [
+    'chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT',
+    'msg_01XFDUDYJgAACzvnptvVoYEL',
+    'resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b',
+  ])
+    expect(keptId(id)).toBe(id);
+  for (const id of [key, `id:${key}`, 'AKIAIOSFODNN7EXAMPLE']) expect(keptId(id)).toBe(NOT_A_NAME);
+  const usage = {
+    prompt_tokens: 1_024,
+    completion_tokens_details: { reasoning_tokens: 12 },
+    model: 'gpt-4o-2024-08-06',
+    started: '2026-01-01T10:00:00',
+  };
+  expect(JSON.parse(keptUsage(usage, undefined))).toEqual(usage);
+  expect(keptUsage({ ...usage, note: key, [key]: 1 }, undefined)).toBe(JSON.stringify({ ...usage, note: NOT_A_NAME }));
 });
