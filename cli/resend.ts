@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Settings } from '../contract/config.ts';
 import { StartError } from '../contract/listen.ts';
-import type { Environment } from '../ingest/otlp/environment.ts';
+import type { Environment } from '../contract/otlp/variables.ts';
 import { type ExportParts, exportParts } from '../ingest/otlp/export.ts';
 import type { Outbox } from '../ingest/otlp/outbox.ts';
 import { type CallRange, createStoredCalls, type StoredCalls } from '../ingest/otlp/stored-calls.ts';

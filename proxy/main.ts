@@ -28,6 +28,7 @@ import { type IngestLink, type Shipper, startShipper } from './ship.ts';
 export interface RunningProxy {
   readonly url: string;
   readonly adminUrl: string;
+  readonly metrics: () => Promise<Registry>;
   /** Stops accepting, waits for calls in flight and for the records' shipping; says how many records were left behind. */
   stop(): Promise<{ recordsLost: number }>;
 }
@@ -58,6 +59,7 @@ export async function startProxy(settings: Settings, options: ProxyOptions): Pro
   });
   return {
     ...addressesOf(settings),
+    metrics: async () => carrier.metrics,
     async stop() {
       const stopped = await carrier.stop();
       admin.close();

@@ -11,19 +11,29 @@ import { isReportRequest, type ReportAnswer } from './worker-messages.ts';
 
 /** What a journal needs at least, as in the settings. */
 const JOURNAL_BYTES_MIN = 1024 ** 2;
+/** The id of the last report, which counts what ended while the worker stopped. */
+const UNASKED = 0;
 
 export async function startWorker(settings: Settings, { dataDir, log }: ProxyOptions): Promise<StartedProxy> {
   // Else Node ends a worker at once when its first process is gone, with all its calls; so it drains as any child does.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
   const carrier = await startCarrier(shareOf(settings), { dataDir, log });
-  const answer = async (message: unknown): Promise<void> => {
-    if (!isReportRequest(message)) return;
+  const tell = async (id: number): Promise<void> => {
     const metrics = await carrier.metrics.getMetricsAsJSON();
-    const report: ReportAnswer = { type: 'report', id: message.id, report: carrier.report(), metrics };
-    if (process.connected) process.send?.(report, undefined, undefined, () => {}); // the asker may be gone
+    const report: ReportAnswer = { type: 'report', id, report: carrier.report(), metrics };
+    if (process.connected) await new Promise<void>((resolve) => process.send?.(report, undefined, undefined, () => resolve())); // the asker may be gone
   };
-  process.on('message', (message) => void answer(message));
-  return { ...addressesOf(settings), stop: () => carrier.stop() };
+  process.on('message', (message) => {
+    if (isReportRequest(message)) void tell(message.id);
+  });
+  return {
+    ...addressesOf(settings),
+    async stop() {
+      const stopped = await carrier.stop();
+      await tell(UNASKED);
+      return stopped;
+    },
+  };
 }
 
 function shareOf(settings: Settings): Settings {

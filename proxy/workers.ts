@@ -5,7 +5,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
-import { AggregatorRegistry, type MetricObject } from 'prom-client';
+import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { Settings } from '../contract/config.ts';
 import { keptSecret } from '../contract/kept-secret.ts';
 import { StartError } from '../contract/listen.ts';
@@ -14,7 +14,7 @@ import { workerCount } from '../contract/worker-settings.ts';
 import { type Admin, startAdmin } from './admin.ts';
 import { addressesOf, type ProxyOptions } from './main.ts';
 import { joinReports, type ProxyReport } from './report.ts';
-import type { StartedProxy } from './start.ts';
+import type { FirstProcess } from './start.ts';
 import { isReportAnswer, type ReportRequest, type WorkerReport } from './worker-messages.ts';
 
 const RESTART_MIN_MS = 100;
@@ -27,14 +27,14 @@ const REPORT_WAIT_MS = 2_000;
 const STOP_EXTRA_MS = 12_000;
 
 /** @throws StartError when a port or the data folder cannot be had; then no worker is left */
-export async function startWorkers(settings: Settings, { dataDir, version, log }: ProxyOptions): Promise<StartedProxy> {
+export async function startWorkers(settings: Settings, { dataDir, version, log }: ProxyOptions): Promise<FirstProcess> {
   // Made before there are workers that would all make it at once.
   keptSecret(dataDir, 'fingerprint.key');
   // Workers take connections from the port themselves: those that nobody has taken yet survive a worker that is killed.
   // Handed out in turn by this process, which is Node's other way, one that is just on its way would hang for ever.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const group = new WorkerGroup(workerCount(settings), settings.timeouts.drainMs + STOP_EXTRA_MS, log);
-  const answers = { version, report: () => group.report(), metrics: () => group.metrics() };
+  const answers = { version, report: () => group.report(), metrics: async () => (await group.metrics()).metrics() };
   let admin: Admin | undefined;
   const stop = async (): Promise<void> => {
     await group.stop();
@@ -47,7 +47,7 @@ export async function startWorkers(settings: Settings, { dataDir, version, log }
     await stop();
     throw error;
   }
-  return { ...addressesOf(settings), stop };
+  return { ...addressesOf(settings), metrics: () => group.metrics(), stop };
 }
 
 interface Member {
@@ -90,9 +90,9 @@ class WorkerGroup {
     return { ...joined, ready: joined.ready && !this.#stopping, workers: { wanted: this.#count, ready: reports.length } };
   }
 
-  async metrics(): Promise<string> {
+  async metrics(): Promise<Registry> {
     const answers = await this.#askAll();
-    return AggregatorRegistry.aggregate([...answers.map(({ metrics }) => metrics), this.#past]).metrics();
+    return AggregatorRegistry.aggregate([...answers.map(({ metrics }) => metrics), this.#past]);
   }
 
   /** All at once: each has its own calls to end. */
@@ -111,6 +111,7 @@ class WorkerGroup {
       worker.process.kill('SIGKILL');
     }, this.#stop_ms);
     await gone;
+    if (worker.isConnected()) await once(worker, 'disconnect');
     clearTimeout(limit);
   }
 
@@ -129,7 +130,12 @@ class WorkerGroup {
     worker.once('error', (error) => {
       failure = error.message;
     });
-    worker.once('exit', (code, signal) => this.#onExit(member, failure || `ended with ${signal ?? `exit code ${code}`}`));
+    worker.once('exit', (code, signal) => {
+      const leave = (): void => this.#onExit(member, failure || `ended with ${signal ?? `exit code ${code}`}`);
+      // What it said last may be on its way still.
+      if (worker.isConnected()) worker.once('disconnect', leave);
+      else leave();
+    });
   }
 
   #onMemberReady(member: Member): void {

@@ -4,7 +4,6 @@
  * of series; each time that happens is counted. A histogram of its own because a stream's chunks are many observations of
  * one value, which libraries take one by one.
  */
-import type { HrTime } from '@opentelemetry/api';
 import { CALL_METRIC_LABELS, CALL_METRICS, type CallMetricEntry } from '../../contract/events.ts';
 import type { CallRecord } from '../../contract/record.ts';
 import { errorType, isError } from './attributes.ts';
@@ -123,7 +122,6 @@ class Folding {
 }
 
 export class CallMetrics {
-  readonly startTime: HrTime = [Math.floor(Date.now() / 1_000), 0];
   readonly #onFolded: (label: string) => void;
   readonly #models = new Folding(MODELS_MAX);
   readonly #hosts = new Folding(HOSTS_MAX);

@@ -4,9 +4,9 @@
  * tenant's is sent to another's endpoint. Throws a ConfigError with every fault.
  */
 import { ConfigError, type ConfigFault } from '../../contract/config.ts';
+import type { Target } from '../../contract/otlp/sender.ts';
+import { type Environment, environmentProtocol, isDisabled } from '../../contract/otlp/variables.ts';
 import type { OtlpEntry } from '../../contract/otlp-settings.ts';
-import { type Environment, environmentProtocol, isDisabled } from './environment.ts';
-import type { Target } from './sender.ts';
 
 /** Part of the calls, as the ledger remembers it: a project with an entry of its own, or all that have none. */
 export type RouteName = string;

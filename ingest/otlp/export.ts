@@ -7,15 +7,17 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { ConfigError, type ConfigFault, durationSeconds, type Settings } from '../../contract/config.ts';
 import type { Log } from '../../contract/log.ts';
+import { exportResource } from '../../contract/otlp/resource.ts';
+import { createSender } from '../../contract/otlp/sender.ts';
+import { type Environment, notAccepted, pairs, readVariable } from '../../contract/otlp/variables.ts';
 import type { Conventions } from '../../contract/otlp-settings.ts';
 import type { CallRecord } from '../../contract/record.ts';
 import type { Cost } from '../price.ts';
 import { createRouting, type Destination, destinationsOf, type RouteName, type Routing, routesOf } from './destinations.ts';
-import { createSampler, type Environment, exportResource, wantsNextConventions } from './environment.ts';
+import { createSampler, wantsNextConventions } from './environment.ts';
 import { startLate } from './late.ts';
 import { Ledger, type Slot } from './ledger.ts';
 import { Outbox, type SpanResult } from './outbox.ts';
-import { createSender } from './sender.ts';
 import { tracesOf } from './signals.ts';
 import { createMakeSpan, hasSpan } from './span.ts';
 import type { SpanCall } from './span-call.ts';
@@ -53,7 +55,7 @@ export interface TraceExportOptions {
 
 const NO_SPANS: BatchSpans = { add: () => undefined, open: async () => undefined, commit: () => undefined, end: () => undefined };
 const NO_EXPORT: TraceExport = { begin: () => NO_SPANS, queuedSpans: () => 0, openSlots: () => 0, stop: async () => undefined };
-const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.41.1';
+export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.41.1';
 
 /** What making and routing spans takes, for ingest and for the command that sends them again. */
 export interface ExportParts {
@@ -81,6 +83,8 @@ export function exportParts({
   const isSampled = createSampler(env, (fault) => faults.push(fault));
   const spansMax = positive(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, faults);
   const linger_ms = positive(env, 'OTEL_BSP_SCHEDULE_DELAY', 1_000, faults);
+  const unreadable = pairs(readVariable(env, 'OTEL_RESOURCE_ATTRIBUTES'));
+  if (unreadable !== undefined) faults.push({ at: 'OTEL_RESOURCE_ATTRIBUTES', problem: unreadable });
   if (destinations.length > 0 && faults.length > 0) throw new ConfigError('The trace export', faults);
   const { traces, projects } = settings;
   const conventions: Conventions = wantsNextConventions(env) ? 'next' : traces.conventions;
@@ -187,10 +191,9 @@ export function createTraceExport(options: TraceExportOptions): TraceExport {
 }
 
 function positive(env: Environment, name: string, fallback: number, faults: ConfigFault[]): number {
-  const text = env[name]?.trim() ?? '';
+  const text = readVariable(env, name);
   if (text === '') return fallback;
   const value = Number(text);
-  if (!(Number.isInteger(value) && value > 0))
-    faults.push({ at: name, problem: `${JSON.stringify(text)} is not accepted: a whole number above 0` });
+  if (!(Number.isInteger(value) && value > 0)) faults.push({ at: name, problem: notAccepted(text, 'a whole number above 0') });
   return value;
 }

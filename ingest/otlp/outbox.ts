@@ -3,8 +3,8 @@
  * take spans now puts the destination to rest; until it is over, spans are left to the table (Slot.defer) at once, and
  * what brings it back is an export from the table that works (`exportNow`). Nothing here waits for a receiver.
  */
+import type { Sender, SendResult } from '../../contract/otlp/sender.ts';
 import type { Slot } from './ledger.ts';
-import type { Sender, SendResult } from './sender.ts';
 import type { CallSpan } from './span.ts';
 import type { SpanCall } from './span-call.ts';
 

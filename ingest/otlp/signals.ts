@@ -1,14 +1,6 @@
-/** Traces and metrics as OTLP carries them. https://opentelemetry.io/docs/specs/otlp/ */
-import {
-  JsonMetricsSerializer,
-  JsonTraceSerializer,
-  MetricsExporterMetricsHelper,
-  ProtobufMetricsSerializer,
-  ProtobufTraceSerializer,
-  TraceExporterMetricsHelper,
-} from '@opentelemetry/otlp-transformer';
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import type { Signal } from './sender.ts';
+/** Spans as OTLP carries them. https://opentelemetry.io/docs/specs/otlp/ */
+import { JsonTraceSerializer, ProtobufTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
+import type { Signal } from '../../contract/otlp/sender.ts';
 import type { CallSpan, SpanMaker } from './span.ts';
 import { createSpanSerializer } from './span-protobuf.ts';
 
@@ -24,13 +16,3 @@ export function tracesOf(maker: SpanMaker): Signal<CallSpan[]> {
     helper: TraceExporterMetricsHelper,
   };
 }
-
-export const METRICS: Signal<ResourceMetrics> = {
-  name: 'METRICS',
-  path: 'v1/metrics',
-  grpcService: 'MetricsExportService',
-  grpcMethod: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
-  json: JsonMetricsSerializer,
-  protobuf: ProtobufMetricsSerializer,
-  helper: MetricsExporterMetricsHelper,
-};

@@ -133,6 +133,10 @@ test('metrics arrive too, with the conventions’ bounds, and Glassway’s own',
   expect(tokens?.points.map(({ attributes }) => attributes.get('gen_ai.token.type')?.stringValue).sort()).toEqual(['input', 'output']);
   expect(named('gen_ai.client.operation.duration')?.points[0]?.bucketCounts).toHaveLength(15);
   expect(named('glassway_ingest_records_total')?.points.length).toBeGreaterThan(0);
+  await until('the proxy’s arrive', () => named('glassway_proxy_calls_total')?.points.some(({ value }) => value === 2) ?? false);
+  const [ofIngest, ofProxy] = ['glassway_ingest_ready', 'glassway_proxy_calls_total'].map((name) => named(name)?.resource);
+  expect(plain(ofProxy)).toMatchObject({ 'service.name': 'llm-gateway', 'deployment.environment.name': 'test' });
+  expect(ofProxy?.get('service.instance.id')).not.toEqual(ofIngest?.get('service.instance.id'));
 });
 
 test('ingest killed before spans are out, with the receiver away: each arrives, with the id that its row has', async () => {

@@ -43,6 +43,7 @@ export interface ReceivedSpan {
 export interface ReceivedMetric {
   readonly name: string;
   readonly unit: string;
+  readonly resource: ReadonlyMap<string, AnyValue>;
   readonly points: readonly {
     readonly attributes: ReadonlyMap<string, AnyValue>;
     readonly value?: number;
@@ -59,6 +60,8 @@ export interface Manners {
   readonly headers?: Readonly<Record<string, string>>;
   readonly delay_ms?: number;
   readonly grpcCode?: number;
+  /** With a gRPC code: google.rpc.RetryInfo among the details of the status. */
+  readonly grpcRetry_s?: number;
 }
 
 export interface OtlpReceiver {
@@ -133,9 +136,11 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
   const handler = (decoder: Decoder) => ({
     Export: (call: grpc.ServerUnaryCall<unknown, object>, done: grpc.sendUnaryData<object>) => {
       requests.push({ at_ms: Date.now(), protocol: 'grpc' });
-      const { grpcCode } = receiver.manners;
+      const { grpcCode, grpcRetry_s } = receiver.manners;
       if (grpcCode !== undefined) {
-        done({ code: grpcCode, details: 'as told' });
+        const metadata = new grpc.Metadata();
+        if (grpcRetry_s !== undefined) metadata.set('grpc-status-details-bin', statusWithRetryInfo(grpcCode, grpcRetry_s));
+        done({ code: grpcCode, details: 'as told', metadata });
         return;
       }
       take(decoder, call.request, call.metadata.getMap() as Record<string, string>);
@@ -156,6 +161,14 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
       await new Promise((resolve) => http.close(resolve));
     }),
   });
+}
+
+/** google.rpc.Status with one detail, a RetryInfo. https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto */
+export function statusWithRetryInfo(code: number, seconds: number): Buffer {
+  const message = (field: number, bytes: Uint8Array) => Buffer.concat([Buffer.from([(field << 3) | 2, bytes.length]), bytes]);
+  const delay = Buffer.from([0x08, seconds]);
+  const any = Buffer.concat([message(1, Buffer.from('type.googleapis.com/google.rpc.RetryInfo')), message(2, message(1, delay))]);
+  return Buffer.concat([Buffer.from([0x08, code]), message(2, Buffer.from('slow down')), message(3, any)]);
 }
 
 /** The spans of a request's body, by the same definitions. */
@@ -239,6 +252,7 @@ function metricsOf(request: Json): ReceivedMetric[] {
         return {
           name: String(metric['name']),
           unit: String(metric['unit']),
+          resource: attributesOf((resourceMetrics['resource'] as Json)['attributes']),
           points: list(data['dataPoints']).map((point) => ({
             attributes: attributesOf(point['attributes']),
             ...(metric['histogram']

@@ -1,18 +1,15 @@
 /** Spans from ingest to receivers that speak OTLP's three protocols, in good days and bad ones. */
-import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { OtlpEntry, OtlpProtocol, TraceSettings } from '../../../contract/otlp-settings.ts';
 import type { CallRecord } from '../../../contract/record.ts';
 import type { Ingest } from '../../../ingest/main.ts';
-import { clickhouseTime } from '../../../ingest/row.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
-import { ingestSettings, postBatch, startTestIngest, until } from '../../kit/ingest.ts';
+import { ingestSettings, startTestIngest, until } from '../../kit/ingest.ts';
 import { type Manners, type OtlpReceiver, startOtlpReceiver } from '../../kit/otlp-receiver.ts';
-import { sampleRecord } from '../../unit/ingest/sample.ts';
+import { otlpEntry, postRecords, slotStates, spanIdsOf, tracedRecord } from '../../kit/trace-export.ts';
 
 let clickhouse: TestClickHouse;
 const running: { stop(): Promise<void> }[] = [];
-let calls = 0;
 
 beforeAll(async () => {
   clickhouse = await startTestClickHouse();
@@ -29,16 +26,6 @@ async function receiverOf(): Promise<OtlpReceiver> {
   return receiver;
 }
 
-const entry = (projects: string[], endpoint: string, rest: Partial<OtlpEntry> = {}): OtlpEntry => ({
-  projects,
-  endpoint,
-  protocol: 'http/protobuf',
-  headers: {},
-  compression: 'none',
-  timeoutMs: 2_000,
-  ...rest,
-});
-
 async function ingestWith(otlp: OtlpEntry[], traces: Partial<TraceSettings> = {}): Promise<Ingest> {
   const settings = await ingestSettings(clickhouse);
   const ingest = await startTestIngest({ ...settings, otlp, traces: { ...settings.traces, takeOverAfterSeconds: 2, ...traces } });
@@ -46,25 +33,7 @@ async function ingestWith(otlp: OtlpEntry[], traces: Partial<TraceSettings> = {}
   return ingest;
 }
 
-function record(changes: Partial<CallRecord> = {}): CallRecord {
-  calls += 1;
-  return sampleRecord({
-    id: `call-${calls}`,
-    seq: calls,
-    started_at: `${clickhouseTime(new Date()).slice(0, 19)}.000001`,
-    trace_id: randomBytes(16).toString('hex'),
-    span_id: randomBytes(8).toString('hex'),
-    ...changes,
-  });
-}
-
-const post = async (ingest: Ingest, records: readonly CallRecord[]): Promise<void> => {
-  expect(await postBatch(ingest.url, `batch-${records[0]?.id}`, records)).toMatchObject({
-    status: 200,
-    body: { accepted: records.length },
-  });
-};
-const idsOf = (receiver: OtlpReceiver): string[] => receiver.spans.map(({ spanId }) => spanId);
+const post = (ingest: Ingest, records: readonly CallRecord[]): Promise<void> => postRecords(ingest.url, records);
 
 test.each<[OtlpProtocol, OtlpEntry['compression']]>([
   ['http/protobuf', 'none'],
@@ -75,8 +44,8 @@ test.each<[OtlpProtocol, OtlpEntry['compression']]>([
 ])('a call becomes one span over %s (%s)', async (protocol, compression) => {
   const receiver = await receiverOf();
   const endpoint = protocol === 'grpc' ? receiver.grpcUrl : receiver.httpUrl;
-  const ingest = await ingestWith([entry(['checkout'], endpoint, { protocol, compression, headers: { 'x-key': 'k-1' } })]);
-  const call = record({ parent_span_id: 'b7ad6b7169203331', user_id: 'u-1', stream: true, ttft_ms: 250.5, tags: { team: 'pay' } });
+  const ingest = await ingestWith([otlpEntry(['checkout'], endpoint, { protocol, compression, headers: { 'x-key': 'k-1' } })]);
+  const call = tracedRecord({ parent_span_id: 'b7ad6b7169203331', user_id: 'u-1', stream: true, ttft_ms: 250.5, tags: { team: 'pay' } });
   await post(ingest, [call]);
   await until('the span arrives', () => receiver.spans.length > 0);
   const [span] = receiver.spans;
@@ -109,15 +78,17 @@ test.each<[OtlpProtocol, OtlpEntry['compression']]>([
 test('one project’s spans reach its own receiver only, with its own headers, and a project without one reaches none', async () => {
   const [one, two] = [await receiverOf(), await receiverOf()];
   const ingest = await ingestWith([
-    entry(['checkout'], one.httpUrl, { headers: { 'x-key': 'one' } }),
-    entry(['search'], two.httpUrl, { headers: { 'x-key': 'two' } }),
+    otlpEntry(['checkout'], one.httpUrl, { headers: { 'x-key': 'one' } }),
+    otlpEntry(['search'], two.httpUrl, { headers: { 'x-key': 'two' } }),
   ]);
-  const records = Array.from({ length: 300 }, (_, index) => record({ project: ['checkout', 'search', 'nobody'][index % 3] as string }));
+  const records = Array.from({ length: 300 }, (_, index) =>
+    tracedRecord({ project: ['checkout', 'search', 'nobody'][index % 3] as string }),
+  );
   await post(ingest, records);
   await until('all arrive', () => one.spans.length >= 100 && two.spans.length >= 100);
   const spansOf = (project: string) => records.filter((each) => each.project === project).map(({ span_id }) => span_id);
-  expect(idsOf(one).sort()).toEqual(spansOf('checkout').sort());
-  expect(idsOf(two).sort()).toEqual(spansOf('search').sort());
+  expect(spanIdsOf(one).sort()).toEqual(spansOf('checkout').sort());
+  expect(spanIdsOf(two).sort()).toEqual(spansOf('search').sort());
   for (const [receiver, key] of [
     [one, 'one'],
     [two, 'two'],
@@ -137,14 +108,14 @@ test('receivers that fail, refuse the key, are busy, slow or gone: ingest goes o
   await gone.stop();
   const receivers = new Map<string, OtlpReceiver>();
   for (const name of Object.keys(BAD_DAYS)) receivers.set(name, await receiverOf());
-  const entries = [...receivers].map(([name, { httpUrl }]) => entry([name], httpUrl, { timeoutMs: 500 }));
-  const ingest = await ingestWith([...entries, entry(['gone'], gone.httpUrl, { timeoutMs: 500 })]);
+  const entries = [...receivers].map(([name, { httpUrl }]) => otlpEntry([name], httpUrl, { timeoutMs: 500 }));
+  const ingest = await ingestWith([...entries, otlpEntry(['gone'], gone.httpUrl, { timeoutMs: 500 })]);
   for (const [name, receiver] of receivers) receiver.manners = BAD_DAYS[name] ?? {};
   const names = [...receivers.keys(), 'gone'];
-  const first = names.map((project) => record({ project }));
+  const first = names.map((project) => tracedRecord({ project }));
   await post(ingest, first);
   await until('each was asked', () => [...receivers.values()].every(({ requests }) => requests.length > 0));
-  const more = names.flatMap((project) => [record({ project }), record({ project })]);
+  const more = names.flatMap((project) => [tracedRecord({ project }), tracedRecord({ project })]);
   await post(ingest, more);
   for (const receiver of receivers.values()) receiver.manners = {};
   const back = await startOtlpReceiver({ port: Number(new URL(gone.httpUrl).port) });
@@ -152,35 +123,49 @@ test('receivers that fail, refuse the key, are busy, slow or gone: ingest goes o
   receivers.set('gone', back);
   for (const [name, receiver] of receivers) {
     const wanted = [...first, ...more].filter(({ project }) => project === name).map(({ span_id }) => span_id);
-    await until(`all of ${name} arrive`, () => wanted.every((id) => idsOf(receiver).includes(id)));
-    expect(idsOf(receiver).every((id) => wanted.includes(id))).toBe(true);
+    await until(`all of ${name} arrive`, () => wanted.every((id) => spanIdsOf(receiver).includes(id)));
+    expect(spanIdsOf(receiver).every((id) => wanted.includes(id))).toBe(true);
   }
   const [refused, next] = receivers.get('busy')?.requests ?? [];
   expect((next?.at_ms ?? 0) - (refused?.at_ms ?? 0)).toBeGreaterThanOrEqual(2_900);
-  await until('every slot is done', async () => (await openSlots()) === 0);
+  await until('every slot is done', async () => (await slotStates(clickhouse.client))['open'] === undefined);
+});
+
+test('a gRPC receiver that says when it takes spans again is left alone until then', async () => {
+  const receiver = await receiverOf();
+  const ingest = await ingestWith([otlpEntry(['checkout'], receiver.grpcUrl, { protocol: 'grpc' })]);
+  // RESOURCE_EXHAUSTED
+  receiver.manners = { grpcCode: 8, grpcRetry_s: 3 };
+  const call = tracedRecord();
+  await post(ingest, [call]);
+  await until('it was asked', () => receiver.requests.length > 0);
+  receiver.manners = {};
+  await until('the span arrives', () => spanIdsOf(receiver).includes(call.span_id));
+  const [refused, next] = receiver.requests;
+  expect((next?.at_ms ?? 0) - (refused?.at_ms ?? 0)).toBeGreaterThanOrEqual(2_900);
 });
 
 test('a span that the receiver refuses does not keep the others out', async () => {
   const receiver = await receiverOf();
-  const ingest = await ingestWith([entry(['checkout'], receiver.grpcUrl, { protocol: 'grpc' })]);
+  const ingest = await ingestWith([otlpEntry(['checkout'], receiver.grpcUrl, { protocol: 'grpc' })]);
   receiver.manners = { grpcCode: 3 };
-  await post(ingest, [record(), record(), record()]);
+  await post(ingest, [tracedRecord(), tracedRecord(), tracedRecord()]);
   await until('each was tried alone', () => receiver.requests.length >= 5);
   receiver.manners = {};
-  const good = record();
+  const good = tracedRecord();
   await post(ingest, [good]);
-  await until('the next one arrives', () => idsOf(receiver).includes(good.span_id));
-  expect(idsOf(receiver)).toEqual([good.span_id]);
+  await until('the next one arrives', () => spanIdsOf(receiver).includes(good.span_id));
+  expect(spanIdsOf(receiver)).toEqual([good.span_id]);
   const metrics = await (await fetch(`${ingest.url}/metrics`)).text();
   expect(metrics).toContain('glassway_ingest_spans_total{result="refused"} 3');
 });
 
 test('more than the queue holds is not lost: it is exported from the table', async () => {
   const receiver = await receiverOf();
-  const ingest = await ingestWith([entry(['checkout'], receiver.httpUrl)], { queueSpans: 10 });
-  const records = Array.from({ length: 200 }, () => record());
+  const ingest = await ingestWith([otlpEntry(['checkout'], receiver.httpUrl)], { queueSpans: 10 });
+  const records = Array.from({ length: 200 }, () => tracedRecord());
   await post(ingest, records);
-  await until('all arrive', () => new Set(idsOf(receiver)).size === 200);
+  await until('all arrive', () => new Set(spanIdsOf(receiver)).size === 200);
   const metrics = await (await fetch(`${ingest.url}/metrics`)).text();
   expect(metrics).toMatch(/glassway_ingest_spans_total\{result="deferred"\} 1\d\d/);
 });
@@ -188,26 +173,16 @@ test('more than the queue holds is not lost: it is exported from the table', asy
 test('what an ingest left when it stopped is exported by the next one, with the same ids', async () => {
   const receiver = await receiverOf();
   receiver.manners = { status: 503 };
-  const otlp = [entry(['checkout'], receiver.httpUrl, { timeoutMs: 500 })];
+  const otlp = [otlpEntry(['checkout'], receiver.httpUrl, { timeoutMs: 500 })];
   const first = await ingestWith(otlp);
-  const records = Array.from({ length: 5 }, () => record());
+  const records = Array.from({ length: 5 }, () => tracedRecord());
   await post(first, records);
   await first.stop();
   receiver.manners = {};
   expect(receiver.spans).toEqual([]);
   // Two that see it at the same time: one of them takes it.
   await Promise.all([ingestWith(otlp), ingestWith(otlp)]);
-  await until('all arrive', () => new Set(idsOf(receiver)).size === 5);
-  await until('it is done', async () => (await openSlots()) === 0);
-  expect(idsOf(receiver).sort()).toEqual(records.map(({ span_id }) => span_id).sort());
+  await until('all arrive', () => new Set(spanIdsOf(receiver)).size === 5);
+  await until('it is done', async () => (await slotStates(clickhouse.client))['open'] === undefined);
+  expect(spanIdsOf(receiver).sort()).toEqual(records.map(({ span_id }) => span_id).sort());
 });
-
-async function openSlots(): Promise<number> {
-  const answer = await clickhouse.client.query({
-    query:
-      "SELECT count() AS slots FROM (SELECT argMax(state, updated_at) AS state FROM glassway.trace_exports WHERE route != '' GROUP BY slot, ingest_id, route) WHERE state = 'open'",
-    format: 'JSONEachRow',
-  });
-  const [row] = await answer.json<{ slots: string }>();
-  return Number(row?.slots);
-}

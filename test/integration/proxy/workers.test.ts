@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { Agent, request } from 'undici';
 import type { ProxyReport } from '../../../proxy/report.ts';
 import { glasswayPorts, waitFor } from '../../kit/glassway.ts';
+import { startOtlpReceiver } from '../../kit/otlp-receiver.ts';
 import { isAlive } from '../../kit/processes.ts';
 import { type FakeIngest, startFakeIngest } from '../../kit/proxy.ts';
 import { type HttpUpstream, startHandlerUpstream } from '../../kit/upstream.ts';
@@ -121,6 +122,23 @@ test('calls are shared out, and operators see all workers as one proxy', async (
     journal: { ok: true, calls_in_flight: 0 },
     workers: { wanted: 2, ready: 2 },
   });
+});
+
+test('over OTLP they are one proxy too, whose last metrics go out as it stops', async () => {
+  const receiver = await startOtlpReceiver();
+  try {
+    // No time but the end.
+    const proxy = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.httpUrl, OTEL_METRIC_EXPORT_INTERVAL: '3600000' });
+    for (let calls = 0; calls < 5; calls += 1) await call(proxy);
+    const ended = once(proxy.process, 'exit');
+    proxy.process.kill('SIGTERM');
+    await ended;
+    const calls = receiver.metrics.filter(({ name }) => name === 'glassway_proxy_calls_total');
+    expect(calls.map(({ points }) => points.map(({ value }) => value))).toEqual([[5]]);
+    expect(calls[0]?.resource.get('service.name')).toEqual({ stringValue: 'glassway' });
+  } finally {
+    await receiver.stop();
+  }
 });
 
 test('a worker killed under load is replaced, and no call that was answered is lost or doubled', async () => {

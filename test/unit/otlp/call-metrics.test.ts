@@ -1,11 +1,11 @@
 /** The conventions' metrics of calls. */
-import { emptyResource } from '@opentelemetry/resources';
 import * as semantic from '@opentelemetry/semantic-conventions/incubating';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { CALL_METRIC_LABELS, CALL_METRICS } from '../../../contract/events.ts';
+import { healthMetrics, type Times } from '../../../contract/otlp/metrics-export.ts';
 import type { CallRecord } from '../../../contract/record.ts';
 import { CallMetrics, Observations } from '../../../ingest/otlp/call-metrics.ts';
-import { collect } from '../../../ingest/otlp/metrics-export.ts';
+import { callMetrics } from '../../../ingest/otlp/telemetry.ts';
 import { sampleRecord } from '../ingest/sample.ts';
 
 function observed(...calls: Partial<CallRecord>[]): {
@@ -123,9 +123,10 @@ test('health metrics keep their names over OTLP, histograms their buckets', asyn
   new Counter({ name: 'c_total', help: 'c', labelNames: ['kind'], registers: [registry] }).inc({ kind: 'a' }, 3);
   const histogram = new Histogram({ name: 'h', help: 'h', buckets: [1, 2], registers: [registry] });
   for (const value of [0.5, 1.5, 9]) histogram.observe(value);
-  const { scopeMetrics } = await collect({ resource: emptyResource(), version: '1', registry, calls: observed({}).metrics });
-  expect(scopeMetrics[0]?.metrics.map(({ descriptor: { name } }) => name)).toEqual(Object.values(CALL_METRICS).map(({ name }) => name));
-  expect(scopeMetrics[1]?.metrics).toMatchObject([
+  const times = { startTime: [1, 0], endTime: [2, 0] } satisfies Times;
+  const named = callMetrics(observed({}).metrics, '1', times).metrics.map(({ descriptor: { name } }) => name);
+  expect(named).toEqual(Object.values(CALL_METRICS).map(({ name }) => name));
+  expect(healthMetrics({ name: 'health' }, await registry.getMetricsAsJSON(), times).metrics).toMatchObject([
     { descriptor: { name: 'c_total' }, isMonotonic: true, dataPoints: [{ attributes: { kind: 'a' }, value: 3 }] },
     {
       descriptor: { name: 'h' },

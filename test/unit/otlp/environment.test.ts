@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, loadSettings } from '../../../contract/config.ts';
+import { readMetricsVariables } from '../../../contract/otlp/metrics-variables.ts';
+import { exportResource } from '../../../contract/otlp/resource.ts';
+import { environmentProtocol } from '../../../contract/otlp/variables.ts';
 import { OtlpEntries, type OtlpEntry } from '../../../contract/otlp-settings.ts';
 import { createRouting, destinationsOf, routesOf } from '../../../ingest/otlp/destinations.ts';
-import { createSampler, environmentProtocol, exportResource, wantsNextConventions } from '../../../ingest/otlp/environment.ts';
+import { createSampler, wantsNextConventions } from '../../../ingest/otlp/environment.ts';
 import type { SpanCall } from '../../../ingest/otlp/span-call.ts';
 import { sampleRecord } from '../ingest/sample.ts';
 
@@ -52,6 +55,58 @@ test('a variable with a value that is none is named', () => {
   expect(faultsOf((onFault) => createSampler(wrongRatio, onFault))).toEqual([
     'OTEL_TRACES_SAMPLER_ARG: "50" is not accepted: a number from 0 to 1',
   ]);
+});
+
+describe('what OpenTelemetry’s packages would pass over in silence is a fault that names the variable', () => {
+  const files = mkdtempSync(join(tmpdir(), 'glassway-otlp-'));
+  const pem = join(files, 'a.pem');
+  writeFileSync(pem, '');
+  afterAll(() => rmSync(files, { recursive: true }));
+  const faults = (env: Record<string, string>, signal: 'TRACES' | 'METRICS' = 'TRACES') =>
+    faultsOf((onFault) => environmentProtocol({ ...ENDPOINT, ...env }, signal, onFault));
+
+  test.each<[Record<string, string>, string]>([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'apm:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT: "apm:4318" is not accepted: an http:// or https:// URL'],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'x' }, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "x"'],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_ENDPOINT: 'apm' }, 'host:port'],
+    [{ OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd' }, 'OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" is not accepted: none or gzip'],
+    [{ OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '10s' }, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "10s" is not accepted: milliseconds'],
+    [{ OTEL_EXPORTER_OTLP_TIMEOUT: '0' }, 'OTEL_EXPORTER_OTLP_TIMEOUT: "0"'],
+    [{ OTEL_EXPORTER_OTLP_CERTIFICATE: '/no/such/ca.pem' }, 'OTEL_EXPORTER_OTLP_CERTIFICATE: the file cannot be read (ENOENT)'],
+    [{ OTEL_EXPORTER_OTLP_CLIENT_KEY: pem }, 'OTEL_EXPORTER_OTLP_CLIENT_KEY: a client key and a client certificate are set together'],
+    [{ OTEL_TRACES_EXPORTER: 'oltp' }, 'OTEL_TRACES_EXPORTER: "oltp" is not accepted: otlp or none'],
+  ])('%j', (env, said) => {
+    expect(faults(env)).toEqual([expect.stringContaining(said)]);
+  });
+
+  test('headers are never quoted', () => {
+    expect(faults({ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=k-1,Bearer secret' })).toEqual([
+      'OTEL_EXPORTER_OTLP_HEADERS: entry 2 is not accepted: name=value, percent-encoded, with commas between them',
+    ]);
+    expect(faults({ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=100%' })).toHaveLength(1);
+  });
+
+  test.each<Record<string, string>>([
+    {
+      OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20YTpi==,x=1',
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '500',
+    },
+    { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_ENDPOINT: 'apm.example:4317' },
+    { OTEL_EXPORTER_OTLP_CLIENT_KEY: pem, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: pem, OTEL_EXPORTER_OTLP_CERTIFICATE: pem },
+    { OTEL_EXPORTER_OTLP_METRICS_COMPRESSION: 'zstd' },
+    { OTEL_SDK_DISABLED: 'true', OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd' },
+    { OTEL_TRACES_EXPORTER: 'console', OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd' },
+  ])('%j is fine', (env) => {
+    expect(faults(env)).toEqual([]);
+  });
+
+  test('metrics: an interval, and a temporality that Glassway does not have', () => {
+    expect(readMetricsVariables(ENDPOINT)).toEqual({ protocol: 'http/protobuf', interval_ms: 60_000 });
+    expect(readMetricsVariables({ ...ENDPOINT, OTEL_METRICS_EXPORTER: 'none', OTEL_METRIC_EXPORT_INTERVAL: '1 s' })).toBeUndefined();
+    const bad = { ...ENDPOINT, OTEL_METRIC_EXPORT_INTERVAL: '1 s', OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta' };
+    expect(() => readMetricsVariables(bad)).toThrow(/TEMPORALITY_PREFERENCE[\s\S]*cumulative[\s\S]*OTEL_METRIC_EXPORT_INTERVAL/);
+  });
 });
 
 describe('sampling', () => {

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse, parseDocument } from 'yaml';
 import { loadSettings } from '../../../contract/config.ts';
+import { environmentProtocol } from '../../../contract/otlp/variables.ts';
 import { documentText } from '../../../deploy/otel/document.ts';
 import { destinationsOf } from '../../../ingest/otlp/destinations.ts';
-import { environmentProtocol } from '../../../ingest/otlp/environment.ts';
 
 const FOLDER = new URL('../../../deploy/otel/', import.meta.url);
 const DOCUMENT = new URL('../../../docs/opentelemetry.md', import.meta.url);

@@ -20,7 +20,8 @@ import {
   createSslCredentials,
 } from '@opentelemetry/otlp-grpc-exporter-base';
 import type { IExporterMetricsHelper, ISerializer } from '@opentelemetry/otlp-transformer';
-import type { OtlpEntry, OtlpProtocol } from '../../contract/otlp-settings.ts';
+import type { OtlpEntry, OtlpProtocol } from '../otlp-settings.ts';
+import { retryDelayMs } from './retry-info.ts';
 
 /** What tells traces from metrics on the way. */
 export interface Signal<Batch> {
@@ -109,7 +110,7 @@ function resultOf(result: ExportResult, rejected: number, retryAfter_ms: number)
   const words = [error?.message, error?.details ?? error?.data].filter((part) => typeof part === 'string' && part !== '').join(': ');
   const reason = `${error?.code === undefined ? '' : `${String(error.code)} `}${words || 'no reason given'}`.slice(0, REASON_CHARS_MAX);
   const refuses = REFUSING_STATUSES.has(error?.code) || error?.code === REFUSING_GRPC_CODE || TOO_LARGE.test(words);
-  return refuses ? { kind: 'refused', reason } : { kind: 'failed', reason, retryAfter_ms };
+  return refuses ? { kind: 'refused', reason } : { kind: 'failed', reason, retryAfter_ms: Math.max(retryAfter_ms, retryDelayMs(error)) };
 }
 
 function httpDelegate<Batch>(
