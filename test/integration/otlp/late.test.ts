@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import type { Settings } from '../../../contract/config.ts';
 import type { CallRecord } from '../../../contract/record.ts';
 import { createTraceExport, type TraceExport } from '../../../ingest/otlp/export.ts';
-import { clickhouseTime, encodeCall } from '../../../ingest/row.ts';
+import { clickhouseTime } from '../../../ingest/row.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { ingestSettings, startTestIngest, until } from '../../kit/ingest.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../../kit/otlp-receiver.ts';
@@ -73,7 +73,7 @@ async function beginBatch(ingestId: string, records: readonly CallRecord[], inse
   if (inserted)
     await clickhouse.client.insert({
       table: 'glassway.calls',
-      values: records.map((record) => JSON.parse(encodeCall(record, COST, written)) as object),
+      values: records.map((record) => ({ ...record, ...COST, ...written, v: undefined })),
       format: 'JSONEachRow',
     });
   spans.end();
