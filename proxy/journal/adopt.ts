@@ -14,7 +14,8 @@ import { DEAD_LETTER_FILE, keepDeadLetters } from './dead-letters.ts';
 import { createEncoder, ENTRY_HEADER_BYTES, ENTRY_KINDS, readEntries } from './entry.ts';
 import { journalFolders, removeFolder } from './folder.ts';
 import { lockFolder } from './lock.ts';
-import { type FoundSegment, SEGMENT_BYTES, Segments, segmentNumber, segmentPath } from './segments.ts';
+import { segmentNumber, segmentPath } from './segment-file.ts';
+import { type FoundSegment, SEGMENT_BYTES, Segments } from './segments.ts';
 import { PROXY_DIED, unfinishedRecord } from './unfinished.ts';
 
 const LOOK_EVERY_MS = 30_000;

@@ -9,7 +9,7 @@ import { LibcUnavailable } from '../../contract/libc.ts';
 import { DEAD_LETTER_FILE } from './dead-letters.ts';
 import { ENTRY_HEADER_BYTES, ENTRY_KINDS, encodeErased, readEntries } from './entry.ts';
 import { lockFolder } from './lock.ts';
-import { segmentNumber, segmentPath } from './segments.ts';
+import { segmentNumber, segmentPath } from './segment-file.ts';
 
 /** Whether a record, or a call's start, is to go. */
 export type IsErased = (columns: Readonly<Record<string, unknown>>) => boolean;

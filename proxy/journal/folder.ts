@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { LibcUnavailable } from '../../contract/libc.ts';
 import { CURSOR_FILE } from './cursor.ts';
 import { LOCK_FILE, lockFolder } from './lock.ts';
-import { segmentNumber } from './segments.ts';
+import { segmentNumber } from './segment-file.ts';
 
 /**
  * Makes and locks the own folder, or what of it was removed. Gives the open lock file, or undefined when the lock

@@ -4,15 +4,11 @@
  * the disk throws; reading is not and does not. Every file stays open until it goes, so that a folder that is
  * taken away takes nothing along that this process still has to ship.
  */
-import { closeSync, fstatSync, openSync, read, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import { BATCH_BYTES_MAX, BATCH_ROWS_MAX } from '../../contract/record.ts';
+import { closeSync, fstatSync, openSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import type { Batch } from './batch.ts';
 import { CURSOR_START, type Cursor, CursorFile } from './cursor.ts';
-import { ENTRY_HEADER_BYTES, ENTRY_KINDS, entryBytes, readEntries } from './entry.ts';
-
-const readAsync = promisify(read);
+import { entryBytes } from './entry.ts';
+import { collectRecords, readFully, segmentPath } from './segment-file.ts';
 
 /** Small enough that what is deleted goes in small pieces, large enough that files are few. */
 export const SEGMENT_BYTES = 8 * 1024 ** 2;
@@ -22,7 +18,6 @@ const READ_BYTES = 4 * 1024 ** 2;
 const RESTORED_AT_ONCE = 2;
 /** So many failed reads in a row mean that the disk will not give these bytes any more. */
 const READ_FAULTS_MAX = 20;
-const NEWLINE = Buffer.from('\n');
 
 interface Segment {
   readonly number: number;
@@ -170,7 +165,7 @@ export class Segments {
       if (segment.retired) continue;
       if (bytes === undefined && this.#readFaults < READ_FAULTS_MAX) return undefined;
       this.#readFaults = 0;
-      const { body, rows, to } = collect(bytes ?? Buffer.alloc(0), this.#endOfTaken(segment, from));
+      const { body, rows, to } = collectRecords(bytes ?? Buffer.alloc(0), this.#endOfTaken(segment, from));
       if (to === 0) this.#skipDamage(segment);
       else if (rows === 0) {
         this.#cursor = { segment: segment.number, offset: from + to };
@@ -320,18 +315,6 @@ export class Segments {
   }
 }
 
-const SEGMENT_NAME = /^(\d{8,})\.log$/;
-
-export function segmentPath(dir: string, number: number): string {
-  return join(dir, `${String(number).padStart(8, '0')}.log`);
-}
-
-/** The number of a segment's file; undefined: the file is none. */
-export function segmentNumber(path: string): number | undefined {
-  const digits = SEGMENT_NAME.exec(basename(path))?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
 function inPlace(segment: Segment): boolean {
   try {
     return statSync(segment.path, { throwIfNoEntry: false })?.ino === fstatSync(segment.file).ino;
@@ -339,35 +322,4 @@ function inPlace(segment: Segment): boolean {
     // A folder that may not be looked into: its files are there, and open.
     return true;
   }
-}
-
-/** The records from the start of `bytes`: up to `end` when a batch was fixed before, else as many as a batch may have. */
-function collect(bytes: Buffer, end: number | undefined): { body: Buffer; rows: number; to: number } {
-  const pieces: Buffer[] = [];
-  let bodyBytes = 0;
-  let rows = 0;
-  let to = 0;
-  for (const entry of readEntries(bytes)) {
-    if (entry.kind === ENTRY_KINDS.record) {
-      if (rows >= BATCH_ROWS_MAX || (rows > 0 && bodyBytes + entry.payload.length > BATCH_BYTES_MAX - BATCH_ROWS_MAX)) break;
-      if (rows > 0) pieces.push(NEWLINE);
-      pieces.push(entry.payload);
-      bodyBytes += entry.payload.length + 1;
-      rows += 1;
-    }
-    to = entry.end;
-    if (to === end) break;
-  }
-  return { body: Buffer.concat(pieces), rows, to };
-}
-
-async function readFully(file: number, from: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.max(length, ENTRY_HEADER_BYTES)).subarray(0, length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await readAsync(file, buffer, filled, length - filled, from + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
 }

@@ -30,7 +30,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     without: 'the start entry',
-    file: 'proxy/journal.ts',
+    file: 'proxy/journal/disk-journal.ts',
     code: 'this.#add({ kind: call.kind, seq, json: call.json, call });',
     instead: '',
     scenario: 'kill-proxy',

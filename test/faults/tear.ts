@@ -5,7 +5,7 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENTRY_HEADER_BYTES, ENTRY_KINDS, readEntries } from '../../proxy/journal/entry.ts';
-import { segmentNumber } from '../../proxy/journal/segments.ts';
+import { segmentNumber } from '../../proxy/journal/segment-file.ts';
 
 const ZEROS = Buffer.alloc(4_096);
 
