@@ -180,6 +180,20 @@ command('reprice', "compute stored calls' costs anew with today's prices; shows 
     process.exitCode = await runReprice({ ...(await onStoredCalls(options)), input: process.stdin });
   });
 
+command('backfill', 'make the sums that dashboards read know of calls that are older than they, as after an upgrade')
+  .option('--dry-run', 'show what is missing and write nothing')
+  .action(async (options: CommonOptions & { dryRun?: boolean }) => {
+    const settings = await settingsOf(options);
+    const { runBackfill } = await import('./backfill.ts');
+    process.exitCode = await runBackfill({
+      settings,
+      dataDir: resolve(options.data),
+      dryRun: options.dryRun ?? false,
+      signal: stopSignal(),
+      out: process.stdout,
+    });
+  });
+
 const keys = program.command('keys').description('make, list and revoke the keys by which callers, readers and Prometheus are known');
 const keysCommand = (name: string, description: string): Command => withCommonOptions(keys.command(name).description(description));
 async function keysPath(options: CommonOptions): Promise<string> {

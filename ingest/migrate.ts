@@ -137,6 +137,10 @@ async function migrateServer(client: ClickHouseClient, options: MigrateOptions, 
     applied.push(migration.name);
     log('info', `database ${database}: applied ${migration.name}`);
   }
+  const sums = applied.filter((name) => name.endsWith('-view'));
+  // Of a database that was here before: a view sees only what comes after it.
+  if (recorded.length > 0 && sums.length > 0 && !again)
+    log('info', `database ${database}: boards over long ranges lack older calls in what is new until \`glassway backfill\` is run`);
   await applyRetention(client, options, plan, again);
   const known = migrations.at(-1)?.version ?? 0;
   const version = Math.max(known, ...recorded.map((row) => row.version));

@@ -5,8 +5,9 @@
  * rows whose key is the erased one's own, which go.
  */
 
-import { type RollupTable, rebuildPartition, VIEW_SOURCE } from '../reprice/rollup.ts';
+import { type RollupTable, rebuildPartition } from '../reprice/rollup.ts';
 import { command, type Month, months, rows, type Scope } from '../reprice/scope.ts';
+import { findSummed } from '../reprice/summed.ts';
 import { callsCondition, condition, isWholeProject, SUBJECT_COLUMNS, type Subject, type SubjectColumn, untilText } from './subject.ts';
 
 /** Survives a kill: without it nobody would know which sums still hold what is gone. Names nobody. */
@@ -17,46 +18,15 @@ export interface KeyedRollup extends RollupTable {
   readonly keys: Partial<Record<SubjectColumn, string>>;
 }
 
-const VIEW_TARGET = /\sTO\s+(?:`?\w+`?\.)?`?(\w+)`?/;
-const BUCKETS: readonly Pick<RollupTable, 'bucket' | 'type' | 'ofCall' | 'bound'>[] = [
-  { bucket: 'minute', type: "DateTime('UTC')", ofCall: "toStartOfMinute(started_at, 'UTC')", bound: (parameter) => parameter },
-  { bucket: 'hour', type: "DateTime('UTC')", ofCall: "toStartOfHour(started_at, 'UTC')", bound: (parameter) => parameter },
-  { bucket: 'day', type: 'Date', ofCall: "toDate(started_at, 'UTC')", bound: (parameter) => `toDate(substring(${parameter}, 1, 10))` },
-];
 /** Tables whose rows say in one column what the other is about (calls_by_day). */
 const LABELS: Readonly<Record<Exclude<SubjectColumn, 'project'>, string>> = { user_id: 'user', session_id: 'session' };
 
 /** @throws Error when one adds calls up in a way that this release does not know */
 export async function findRollups(scope: Scope): Promise<KeyedRollup[]> {
-  const views = await rows<{ name: string; create_table_query: string; as_select: string }>(
-    scope,
-    `SELECT name, create_table_query, as_select FROM system.tables
-     WHERE database = {database:String} AND engine = 'MaterializedView' ORDER BY name`,
-  );
-  const found: KeyedRollup[] = [];
-  for (const { name, create_table_query, as_select } of views) {
-    const target = VIEW_TARGET.exec(create_table_query)?.[1];
-    if (!VIEW_SOURCE.test(as_select) || target === undefined) continue;
-    const rollup = await readRollup(scope, name, target);
-    if (rollup !== undefined) found.push(rollup);
-  }
-  return found;
-}
-
-/** Undefined: it is not about calls of anybody but about which numbers a proxy gave, and an erased call is no lost one. */
-async function readRollup(scope: Scope, view: string, table: string): Promise<KeyedRollup | undefined> {
-  const [target] = await rows<{ partition_key: string; columns: string[] }>(
-    scope,
-    `SELECT partition_key, (SELECT groupArray(name) FROM system.columns WHERE database = {database:String} AND table = {table:String}) AS columns
-     FROM system.tables WHERE database = {database:String} AND name = {table:String}`,
-    { table },
-  );
-  const columns = target?.columns ?? [];
-  if (!SUBJECT_COLUMNS.some((column) => columns.includes(column))) return undefined;
-  const bucket = BUCKETS.find((each) => columns.includes(each.bucket));
-  if (bucket === undefined || target?.partition_key !== `toYYYYMM(${bucket.bucket})` || view !== `${table}_view`)
-    throw new Error(`Table ${table} adds calls up in a way that this release does not know; nothing was erased.`);
-  return { table, ...bucket, keys: keysOf(columns) };
+  const found = await findSummed(scope);
+  // Others are not about calls of anybody but about which numbers a proxy gave, and an erased call is no lost one.
+  const ofSomebody = found.filter(({ columns }) => SUBJECT_COLUMNS.some((column) => columns.includes(column)));
+  return ofSomebody.map(({ columns, ...rollup }) => ({ ...rollup, keys: keysOf(columns) }));
 }
 
 function keysOf(columns: readonly string[]): KeyedRollup['keys'] {

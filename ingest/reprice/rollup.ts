@@ -51,8 +51,9 @@ const RENEW_MS = 15_000;
 const REPLACE_SECONDS_MIN = 30;
 const INSERTS_END_MS = 120_000;
 const POLL_MS = 50;
-/** Building is small where it is done in days; the states of one day of many models are not. */
-const MEMORY = 'max_bytes_before_external_group_by = 268435456, insert_deduplicate = 0, max_partitions_per_insert_block = 0';
+/** Building is small where it is done in days; the states of one day of many models are not, nor is a block of sketches as large as usual. */
+const MEMORY =
+  'max_bytes_before_external_group_by = 268435456, max_block_size = 4096, min_insert_block_size_rows = 32768, min_insert_block_size_bytes = 67108864, insert_deduplicate = 0, max_partitions_per_insert_block = 0';
 /** The views' own statements read the table by this name (migrations 0004 and 0013). */
 export const VIEW_SOURCE = /\bFROM\s+`?\w+`?\.`?calls`?\s+AS\s+call\b/;
 
@@ -100,8 +101,8 @@ function completeBuckets(rollup: Rollup): string {
   GROUP BY bucket HAVING sum(present) >= sum(summed)`;
 }
 
-/** What the view makes of the calls in a span whose buckets are among `buckets`. */
-async function viewSelect(scope: Scope, { table, ofCall }: RollupTable, buckets: string): Promise<string> {
+/** What the view makes of the calls in a span whose buckets are among `buckets`; missing: of all. */
+async function viewSelect(scope: Scope, { table, ofCall }: RollupTable, buckets?: string): Promise<string> {
   const [view] = await rows<{ as_select: string }>(
     scope,
     'SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}',
@@ -109,8 +110,29 @@ async function viewSelect(scope: Scope, { table, ofCall }: RollupTable, buckets:
   );
   const select = view?.as_select ?? '';
   if (!VIEW_SOURCE.test(select)) throw new Error(`${table}_view is not as this release makes it; the rollup cannot be rebuilt.`);
-  const source = `FROM (SELECT * FROM {database:Identifier}.calls WHERE started_at >= {from:String} AND started_at < {to:String} AND ${ofCall} IN (${buckets})) AS call`;
+  const source = `FROM (SELECT * FROM {database:Identifier}.calls WHERE started_at >= {from:String} AND started_at < {to:String}${buckets === undefined ? '' : ` AND ${ofCall} IN (${buckets})`}) AS call`;
   return select.replace(VIEW_SOURCE, () => source);
+}
+
+/** The buckets of a month that say of fewer calls than there are: the table is younger than they, or was emptied. */
+export async function behindBuckets(scope: Scope, rollup: RollupTable): Promise<string> {
+  const { table, bucket } = rollup;
+  return `
+  SELECT bucket FROM (
+    SELECT ${bucket} AS bucket, toInt64(sum(calls)) AS behind FROM (${await viewSelect(scope, rollup)}) GROUP BY bucket
+    UNION ALL
+    SELECT ${bucket} AS bucket, -toInt64(sum(calls)) AS behind FROM {database:Identifier}.${table} WHERE ${inSpan(rollup)} GROUP BY bucket)
+  GROUP BY bucket HAVING sum(behind) > 0`;
+}
+
+/** How many they are. */
+export async function countBehind(scope: Scope, rollup: RollupTable, month: Month): Promise<number> {
+  const [row] = await rows<{ buckets: number }>(
+    scope,
+    `SELECT count() AS buckets FROM (${await behindBuckets(scope, rollup)})`,
+    range(spanOf(rollup, month)),
+  );
+  return row?.buckets ?? 0;
 }
 
 /** Rebuilds the partition; gives how many buckets kept their old sums because their calls are partly gone. */
