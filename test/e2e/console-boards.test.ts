@@ -7,12 +7,15 @@ import type { AddressInfo } from 'node:net';
 import type { AxeResults } from 'axe-core';
 import express from 'express';
 import type { Browser, Page } from 'playwright-core';
+import type { Board } from '../../ingest/console/board-types.ts';
+import { loadBoards } from '../../ingest/console/boards.ts';
 import { createConsole } from '../../ingest/console/index.ts';
 import { formatCost, formatCount } from '../../ingest/console/page/format.ts';
 import { fitsItsWidth, launchBrowser, openPage, settled, type WatchedPage } from '../kit/browser.ts';
 import { startTestClickHouse, TEST_DATABASE, type TestClickHouse } from '../kit/clickhouse.ts';
 import { readDashboards } from '../kit/dashboards.ts';
 import { generateCalls } from '../kit/generated-calls.ts';
+import { waitFor } from '../kit/proxy.ts';
 import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
 import { insertHealth, sampleHealth } from '../kit/sample-health.ts';
 
@@ -254,6 +257,83 @@ test('only panels in sight are asked for, new figures come by themselves and at 
   await add(2);
   await shows('2');
   expect(faults).toEqual([]);
+});
+
+test('a chart is read and zoomed with the keyboard', async () => {
+  const { page, faults } = await visit('/?range=24h&refresh=off');
+  await settled(page);
+  const chart = page.locator('.timeseries .chart-frame').first();
+  await chart.focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.locator('.chart-tip-time:visible').waitFor();
+  const read = await page.locator('.chart-tip-time:visible').textContent();
+  for (let presses = 0; presses < 4; presses += 1) await page.keyboard.press('Shift+ArrowLeft');
+  expect(await page.locator('.chart-tip-time:visible').textContent()).not.toBe(read);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/from=.*to=/);
+  const { searchParams } = new URL(page.url());
+  const minutes = (Date.parse(searchParams.get('to') ?? '') - Date.parse(searchParams.get('from') ?? '')) / 60_000;
+  expect(minutes).toBeGreaterThan(10);
+  expect(minutes).toBeLessThan(24 * 60);
+  expect(faults).toEqual([]);
+});
+
+test('what a legend has turned off stands in the address', async () => {
+  const { page } = await visit('/?view=latency&range=24h&refresh=off', TALL);
+  await settled(page);
+  const legend = page.locator('.timeseries .legend').first();
+  const entries = legend.getByRole('button');
+  await entries.first().click();
+  await page.waitForURL(/hide-\d+=/);
+  const pressed = () => entries.evaluateAll((all) => all.map((entry) => entry.getAttribute('aria-pressed')));
+  const shown = await pressed();
+  expect(shown.filter((each) => each === 'true')).toHaveLength(1);
+  const { page: copy } = await visit(page.url().slice(base.length), TALL);
+  await settled(copy);
+  const copied = copy.locator('.timeseries .legend').first().getByRole('button');
+  expect(await copied.evaluateAll((all) => all.map((entry) => entry.getAttribute('aria-pressed')))).toEqual(shown);
+  await entries.first().click();
+  await page.waitForURL((url) => !url.search.includes('hide-'));
+  expect(await pressed()).not.toContain('false');
+});
+
+test('a heavy question ends in ClickHouse when its page goes away', async () => {
+  // Reads no table, and would go on to the limit on rows.
+  const rawSql = 'SELECT count() AS calls FROM numbers(900000000) WHERE cityHash64(toString(number)) = 1 AND $__fromTime < $__toTime';
+  const latency = loadBoards().get('latency');
+  const heavy = { ...latency, panels: [{ ...latency?.panels.find(({ targets }) => targets), targets: [{ refId: 'A', rawSql }] }] } as Board;
+  const app = express();
+  const boards = new Map([...loadBoards(), ['latency', heavy]]);
+  app.use(
+    createConsole({ reader: clickhouse.readerClient, database: TEST_DATABASE, version: '1', proxyUrl: 'http://127.0.0.1:4700', boards }),
+  );
+  const heavyServer = app.listen(0, '127.0.0.1');
+  await once(heavyServer, 'listening');
+  const running = async () => {
+    const answer = await clickhouse.client.query({
+      query: "SELECT count() AS n FROM system.processes WHERE position(query, 'numbers(900000000)') > 0 AND user = 'default'",
+      format: 'JSONEachRow',
+    });
+    return Number((await answer.json<{ n: string }>())[0]?.n);
+  };
+  const cancelled = async () => {
+    const answer = await clickhouse.client.query({
+      query: "SELECT sum(value) AS n FROM system.errors WHERE startsWith(name, 'QUERY_WAS_CANCELLED')",
+      format: 'JSONEachRow',
+    });
+    return Number((await answer.json<{ n: string }>())[0]?.n);
+  };
+  try {
+    const before = await cancelled();
+    const page = await openPage(browser, `http://127.0.0.1:${(heavyServer.address() as AddressInfo).port}/?view=latency&refresh=off`);
+    await waitFor('the question to run', async () => (await running()) > 0);
+    await page.close();
+    await waitFor('the question to end', async () => (await running()) === 0);
+    expect(await cancelled()).toBeGreaterThan(before);
+  } finally {
+    heavyServer.closeAllConnections();
+    await new Promise((resolve) => heavyServer.close(resolve));
+  }
 });
 
 test('leaving a board gives up what it has asked for', async () => {

@@ -28,6 +28,8 @@ export interface PageState {
   readonly sorts: Readonly<Record<string, string>>;
   /** Panels whose chart is shown as a table. */
   readonly tables: readonly string[];
+  /** Lines that a chart's legend has turned off, by panel: `hide-8=gpt-5`. */
+  readonly hidden: Readonly<Record<string, readonly string[]>>;
   /** How lists of calls and sessions are sorted: `cost`, `cost.asc`; '' as they are by themselves. */
   readonly by: string;
   /** Which columns the list of calls has, with commas between; '' for the usual ones. */
@@ -43,6 +45,7 @@ export interface PageState {
 const DEFAULT_RANGE = '1h';
 const VARIABLE_PREFIX = 'var-';
 const SORT_PREFIX = 'sort-';
+const HIDE_PREFIX = 'hide-';
 
 export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageState {
   const params = new URLSearchParams(search);
@@ -62,6 +65,7 @@ export function parseState(search: string, defaultRange = DEFAULT_RANGE): PageSt
     variables: withPrefix(params, VARIABLE_PREFIX, (name) => params.getAll(name)),
     sorts: withPrefix(params, SORT_PREFIX, (name) => params.get(name) ?? ''),
     tables: params.getAll('table'),
+    hidden: withPrefix(params, HIDE_PREFIX, (name) => params.getAll(name)),
     by: params.get('by') ?? '',
     columns: params.get('columns') ?? '',
     client: params.get('client') ?? '',
@@ -90,6 +94,7 @@ export function formatState(state: PageState): string {
     for (const value of values) params.append(`${VARIABLE_PREFIX}${name}`, value);
   for (const [panel, sort] of Object.entries(state.sorts)) set(`${SORT_PREFIX}${panel}`, sort);
   for (const panel of state.tables) params.append('table', panel);
+  for (const [panel, names] of Object.entries(state.hidden)) for (const name of names) params.append(`${HIDE_PREFIX}${panel}`, name);
   set('by', state.by);
   set('columns', state.columns);
   set('client', state.client);
@@ -141,8 +146,8 @@ export function usePageState(defaultRange: string | undefined): readonly [PageSt
 }
 
 /** Another view of the same calls: what belongs to one view only is left behind. */
-export function atView(view: View): Pick<PageState, 'view' | 'call' | 'at' | 'sorts' | 'tables' | 'by'> {
-  return { view, call: '', at: '', sorts: {}, tables: [], by: '' };
+export function atView(view: View): Pick<PageState, 'view' | 'call' | 'at' | 'sorts' | 'tables' | 'hidden' | 'by'> {
+  return { view, call: '', at: '', sorts: {}, tables: [], hidden: {}, by: '' };
 }
 
 export function withFilter(state: PageState, name: FilterName, values: readonly string[]): Pick<PageState, 'filters'> {

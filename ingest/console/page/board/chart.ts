@@ -4,8 +4,9 @@
  */
 
 import type { ECharts, EChartsOption } from '../../vendor/echarts.js';
-import { html, useEffect, useRef, useState, type VNode } from '../../vendor/preact.js';
+import { html, useEffect, useMemo, useRef, useState, type VNode } from '../../vendor/preact.js';
 import { useTheme } from '../theme.ts';
+import { chartKeys, KEYS_HINT } from './chart-keys.ts';
 import { type Palette, readPalette } from './palette.ts';
 
 export interface Size {
@@ -41,6 +42,7 @@ export function Chart({ build, label, onZoom }: ChartProps): VNode {
   const theme = useTheme();
   const zoom = useRef(onZoom);
   zoom.current = onZoom;
+  const press = useMemo(() => (chart ? chartKeys(chart, (...range) => zoom.current(...range)) : undefined), [chart]);
 
   useEffect(() => {
     let made: ECharts | undefined;
@@ -80,7 +82,7 @@ export function Chart({ build, label, onZoom }: ChartProps): VNode {
     chart.dispatchAction({ type: 'takeGlobalCursor', key: 'brush', brushOption: { brushType: 'lineX', brushMode: 'single' } });
   }, [chart, size, theme, build]);
 
-  return html`<div class="chart-frame" role="img" aria-label=${label}>
+  return html`<div class="chart-frame" role="img" aria-label=${label} aria-description=${KEYS_HINT} tabindex="0" onKeyDown=${press}>
     <div class="chart" ref=${place}></div>
     ${failed ? html`<p class="muted chart-note">The chart library could not be loaded. Reload the page.</p>` : !chart && html`<div class="bone chart-bone"></div>`}
   </div>`;

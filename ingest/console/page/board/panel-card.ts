@@ -106,7 +106,9 @@ function body({ panel, loaded, before, empty, asTable, state, change }: BodyProp
   if (empty) return html`<p class="panel-note muted">${emptyNote(panel, state)}</p>`;
   if (asTable || panel.type === 'table') return html`<${DataTable} panel=${panel} answer=${answer} state=${state} change=${change} />`;
   const zoom = (fromMs: number, toMs: number): void => change({ range: '', from: isoSecond(fromMs), to: isoSecond(toMs) });
-  if (panel.type === 'timeseries') return html`<${TimeSeries} panel=${panel} answer=${answer} onZoom=${zoom} />`;
+  const hide = (names: readonly string[]): void => change({ hidden: { ...state.hidden, [panel.id]: names } }, 'replace');
+  if (panel.type === 'timeseries')
+    return html`<${TimeSeries} panel=${panel} answer=${answer} onZoom=${zoom} hidden=${state.hidden[panel.id] ?? []} onHide=${hide} />`;
   if (panel.type === 'heatmap') return html`<${Heatmap} panel=${panel} answer=${answer} onZoom=${zoom} />`;
   if (panel.type === 'bargauge') return html`<${BarGauge} panel=${panel} answer=${answer} />`;
   return html`<${DataTable} panel=${panel} answer=${answer} state=${state} change=${change} />`;

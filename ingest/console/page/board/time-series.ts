@@ -2,7 +2,7 @@
 
 import type { Panel, PanelAnswer } from '../../board-types.ts';
 import type { EChartsOption } from '../../vendor/echarts.js';
-import { html, useMemo, useState, type VNode } from '../../vendor/preact.js';
+import { html, useMemo, type VNode } from '../../vendor/preact.js';
 import { formatBucket } from '../format.ts';
 import { outcomeLabel } from '../parts.ts';
 import { Chart, type Size } from './chart.ts';
@@ -12,6 +12,12 @@ import type { Palette } from './palette.ts';
 import { axisScale } from './scale.ts';
 import { CALC_TITLES, type Calc, calcsOf, calculate, type Line, type Lines, sortLines, toLines } from './series.ts';
 
+interface TimeSeriesProps extends DrawProps {
+  /** Names of lines that are turned off. */
+  readonly hidden: readonly string[];
+  readonly onHide: (names: readonly string[]) => void;
+}
+
 export interface DrawProps {
   readonly panel: Panel;
   readonly answer: PanelAnswer;
@@ -19,8 +25,8 @@ export interface DrawProps {
   readonly onZoom: (fromMs: number, toMs: number) => void;
 }
 
-export function TimeSeries({ panel, answer, onZoom }: DrawProps): VNode {
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+export function TimeSeries({ panel, answer, onZoom, hidden: hiddenNames, onHide }: TimeSeriesProps): VNode {
+  const hidden = useMemo(() => new Set(hiddenNames), [hiddenNames.join('\n')]);
   const lines = useMemo(() => toLines(panel, answer), [panel, answer]);
   const calcs = calcsOf(panel);
   const sorted = sortLines(lines.lines, calcs[0] ?? 'mean');
@@ -37,8 +43,8 @@ export function TimeSeries({ panel, answer, onZoom }: DrawProps): VNode {
     if (event.ctrlKey || event.metaKey || event.shiftKey) {
       const next = new Set(hidden);
       if (!next.delete(name)) next.add(name);
-      setHidden(next);
-    } else setHidden(new Set(alone ? [] : others));
+      onHide([...next]);
+    } else onHide(alone ? [] : others);
   };
   const zoom = (first: number, last: number): void => {
     const from = lines.times[first];
