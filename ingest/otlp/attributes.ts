@@ -50,6 +50,8 @@ const word =
   (name: string) =>
   (call: SpanCall): string | undefined =>
     call.request_options[name];
+const OPENAI_APIS: Readonly<Record<string, string>> = { '/chat/completions': 'chat_completions', '/responses': 'responses' };
+const openaiApi = (path: string): string | undefined => OPENAI_APIS[/\/(?:chat\/completions|responses)$/.exec(path)?.[0] ?? ''];
 const isOpenai = (call: SpanCall): boolean => call.provider === 'openai' || call.provider === 'azure.ai.openai';
 
 type Line = readonly [
@@ -136,6 +138,7 @@ const LINES: readonly Line[] = [
     'system_fingerprint',
     (call) => (isOpenai(call) ? text(call.system_fingerprint) : undefined),
   ],
+  ['openai.api.type', 'string', 'recommended', ['provider', 'path'], (call) => (isOpenai(call) ? openaiApi(call.path) : undefined)],
   ['user.id', 'string', 'own', 'user_id', (call) => text(call.user_id)],
   ['session.id', 'string', 'own', 'session_id', (call) => text(call.session_id)],
   ['gen_ai.usage.cost', 'double', 'own', 'cost_usd', (call) => (call.cost_usd === null ? undefined : Number(call.cost_usd))],
@@ -181,6 +184,7 @@ export const CONTENT_ATTRIBUTES = {
   output: 'gen_ai.output.messages',
   system: 'gen_ai.system_instructions',
   stopSequences: 'gen_ai.request.stop_sequences',
+  tools: 'gen_ai.tool.definitions',
 } as const;
 
 /** Columns that a span says in another way than by an attribute, or not at all, and why. */

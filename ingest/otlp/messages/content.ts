@@ -27,6 +27,7 @@ export function contentAttributes(call: { readonly operation: string }, bodies: 
   if (request !== undefined) {
     put(CONTENT_ATTRIBUTES.system, systemOf(request));
     put(CONTENT_ATTRIBUTES.input, inputOf(request));
+    put(CONTENT_ATTRIBUTES.tools, toolsOf(request));
     const stops = stopSequences(request);
     if (stops.length > 0) attributes[CONTENT_ATTRIBUTES.stopSequences] = stops;
   }
@@ -69,6 +70,20 @@ function eventsOf(text: string): unknown[] {
     if (typeof event === 'object' && event !== null) events.push(event);
   }
   return events;
+}
+
+/** Kind and name: the conventions advise against what tools could say beyond that. */
+function toolsOf(request: unknown): { type: string; name: string }[] {
+  const { tools, functions, toolConfig } = fields(request);
+  const all = [...list(tools), ...list(functions), ...list(fields(toolConfig)['tools'])];
+  return all.flatMap((tool) => {
+    const { functionDeclarations, function: inner, toolSpec, name, type } = fields(tool);
+    const declared = Array.isArray(functionDeclarations) ? functionDeclarations : [inner ?? toolSpec ?? tool];
+    return declared.flatMap((each) => {
+      const known = string(fields(each)['name'] ?? name ?? type);
+      return known === '' ? [] : [{ type: /^(?:|custom)$/.test(string(type)) ? 'function' : string(type), name: known }];
+    });
+  });
 }
 
 function stopSequences(request: unknown): string[] {

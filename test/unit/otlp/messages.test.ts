@@ -10,6 +10,7 @@ const read = (request: unknown, response: unknown, operation = 'chat') => {
     input: parsed('gen_ai.input.messages'),
     output: parsed('gen_ai.output.messages'),
     stops: found['gen_ai.request.stop_sequences'],
+    tools: parsed('gen_ai.tool.definitions'),
   };
 };
 
@@ -212,4 +213,20 @@ test('embeddings have no messages in their answer', () => {
     input: [user(text('a')), user(text('b'))],
     output: undefined,
   });
+});
+
+test.each<[string, unknown, [type: string, name: string]]>([
+  [
+    'OpenAI chat',
+    { tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }] },
+    ['function', 'weather'],
+  ],
+  ['OpenAI chat before tools', { functions: [{ name: 'weather' }] }, ['function', 'weather']],
+  ['OpenAI responses', { tools: [{ type: 'function', name: 'weather', parameters: {} }] }, ['function', 'weather']],
+  ['a tool of the provider’s own', { tools: [{ type: 'web_search' }] }, ['web_search', 'web_search']],
+  ['Anthropic', { tools: [{ name: 'weather', input_schema: {} }] }, ['function', 'weather']],
+  ['Gemini', { tools: [{ functionDeclarations: [{ name: 'weather', description: 'of a city' }] }] }, ['function', 'weather']],
+  ['Bedrock', { toolConfig: { tools: [{ toolSpec: { name: 'weather', inputSchema: {} } }] } }, ['function', 'weather']],
+])('tools of %s: kind and name, and nothing else', (_format, request, [type, name]) => {
+  expect(read(request, '').tools).toEqual([{ type, name }]);
 });

@@ -121,6 +121,16 @@ test('an error inside a stream is an event at its end', () => {
   });
 });
 
+test.each([
+  ['openai', '/v1/chat/completions', 'chat_completions'],
+  ['openai', '/v1/responses', 'responses'],
+  ['azure.ai.openai', '/openai/deployments/a/chat/completions', 'chat_completions'],
+  ['openai', '/v1/embeddings', undefined],
+  ['groq', '/openai/v1/chat/completions', undefined],
+])('openai.api.type of %s%s: %s', (provider, path, api) => {
+  expect(spanOf(callOf({ provider, path })).attributes['openai.api.type']).toBe(api);
+});
+
 test('OpenAI’s own attributes are for OpenAI only', () => {
   const changes = { service_tier: 'default', request_options: { service_tier: 'auto' } };
   expect(spanOf(callOf(changes)).attributes).toMatchObject({ 'openai.response.service_tier': 'default' });
