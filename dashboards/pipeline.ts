@@ -14,12 +14,14 @@ export const IN_FLIGHT_MINUTES = 15;
 
 /**
  * Numbers of a proxy are without gaps, so that what is not there between its first and its last is missing. The
- * range only says which numbers to look at; whoever holds one of them may have started outside it, a little.
+ * range only says which numbers to look at; whoever holds one of them may have started outside it, a little. What arrived
+ * and was erased since is not missing: its number stays in numbers_by_hour.
  */
 export function lossByProxy(from: string, to: string, where: readonly string[] = []): string {
   const settled = `c.started_at >= ${from} AND c.started_at <= least(${to}, now64(3) - toIntervalMinute(${IN_FLIGHT_MINUTES}))`;
   return lines([
-    'SELECT proxy, last - first + 1 - bitmapCardinality(bitmapSubsetInRange(numbers, first, last + 1)) AS missing, stored, last_seen',
+    'SELECT l.proxy AS proxy, last - first + 1 - bitmapCardinality(bitmapSubsetInRange(bitmapOr(l.numbers, a.ever), first, last + 1)) AS missing,',
+    '  stored, last_seen',
     'FROM (',
     '  SELECT toString(c.proxy_id) AS proxy,',
     `    minIf(c.seq, ${settled}) AS first, maxIf(c.seq, ${settled}) AS last, countIf(${settled}) AS stored,`,
@@ -28,7 +30,12 @@ export function lossByProxy(from: string, to: string, where: readonly string[] =
     `  WHERE ${[startedWithin(`${from} - toIntervalHour(1)`, `${to} + toIntervalHour(1)`), ...where].join(' AND ')}`,
     '  GROUP BY proxy',
     '  HAVING stored > 0',
-    ')',
+    ') AS l GLOBAL LEFT JOIN (',
+    '  SELECT toString(n.proxy_id) AS proxy, groupBitmapMergeState(n.numbers) AS ever',
+    '  FROM numbers_by_hour AS n',
+    `  WHERE n.hour >= toStartOfHour(${from}, 'UTC') - toIntervalHour(1) AND n.hour <= ${to} + toIntervalHour(1)`,
+    '  GROUP BY proxy',
+    ') AS a ON a.proxy = l.proxy',
   ]);
 }
 const SETTLED_HOURS = lines([

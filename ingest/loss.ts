@@ -1,7 +1,8 @@
 /**
  * The loss meter. A proxy numbers its calls from 1 without gaps, so a number that is missing is a row that is
  * missing, and one that is there twice is a row too many. Numbers above the last that began more than the grace
- * period ago may belong to calls still in flight, and are not looked at yet.
+ * period ago may belong to calls still in flight, and are not looked at yet. A row that arrived and was erased since is not
+ * missing: its number stays in `numbers_by_hour`, which names nobody.
  */
 import type { CallLoss } from './console/api-types.ts';
 import type { Read } from './console/read.ts';
@@ -33,16 +34,20 @@ WITH
     SELECT DISTINCT proxy_id FROM {database:Identifier}.calls
     WHERE started_at < window_begin AND proxy_id GLOBAL IN (SELECT proxy_id FROM bounds WHERE lowest BETWEEN 2 AND ${HEAD_MAX})),
   counted AS (
-    SELECT proxy_id, settled, if(lowest > ${HEAD_MAX} OR proxy_id GLOBAL IN (began_before), lowest, 1) AS first_seq, count() AS calls, groupBitmap(seq) AS numbers
+    SELECT proxy_id, settled, if(lowest > ${HEAD_MAX} OR proxy_id GLOBAL IN (began_before), lowest, 1) AS first_seq, count() AS calls,
+      groupBitmap(seq) AS different, groupBitmapState(seq) AS numbers
     FROM {database:Identifier}.calls GLOBAL INNER JOIN bounds USING (proxy_id)
     WHERE started_at >= window_begin AND seq <= settled
-    GROUP BY proxy_id, settled, lowest)
+    GROUP BY proxy_id, settled, lowest),
+  arrived AS (
+    SELECT proxy_id, groupBitmapMergeState(numbers) AS ever FROM {database:Identifier}.numbers_by_hour
+    WHERE hour >= toStartOfHour(window_begin, 'UTC') GROUP BY proxy_id)
 SELECT
   proxy_id,
   calls,
-  toInt64(settled) - toInt64(first_seq) + 1 - toInt64(numbers) AS missing,
-  toInt64(calls) - toInt64(numbers) AS duplicates
-FROM counted
+  toInt64(settled) - toInt64(first_seq) + 1 - toInt64(bitmapCardinality(bitmapSubsetInRange(bitmapOr(numbers, ever), first_seq, settled + 1))) AS missing,
+  toInt64(calls) - toInt64(different) AS duplicates
+FROM counted GLOBAL LEFT JOIN arrived USING (proxy_id)
 ORDER BY missing DESC, duplicates DESC, proxy_id`;
 
 export async function readLoss(read: Read, signal: AbortSignal, grace_seconds = LOSS_GRACE_SECONDS): Promise<CallLoss> {

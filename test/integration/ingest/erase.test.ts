@@ -1,8 +1,11 @@
 /** Erasing against a real ClickHouse: what goes, what stays, and what an interruption at each step leaves behind. */
 import type { CallRow } from '../../../contract/record.ts';
+import { lossByProxy } from '../../../dashboards/pipeline.ts';
+import type { Read } from '../../../ingest/console/read.ts';
 import { type ErasureStep, type Found, openErasure } from '../../../ingest/erase/erase.ts';
 import { findRollups } from '../../../ingest/erase/rollups.ts';
 import type { Subject } from '../../../ingest/erase/subject.ts';
+import { readLoss } from '../../../ingest/loss.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
 import { filesWith } from '../../kit/files.ts';
 import { sampleCall } from '../../kit/sample-calls.ts';
@@ -73,8 +76,9 @@ beforeEach(async () => {
 async function erase(
   subject: Omit<Subject, 'until'>,
   onStep: (step: ErasureStep) => void = () => {},
+  until = UNTIL,
 ): Promise<{ before: Found[]; after: Found[]; sumsKept: number; oldParts: number }> {
-  const erasure = await openErasure(scope(), { ...subject, until: UNTIL }, { say: () => {}, onStep });
+  const erasure = await openErasure(scope(), { ...subject, until }, { say: () => {}, onStep });
   try {
     const before = await erasure.look();
     const erased = await erasure.erase();
@@ -122,6 +126,44 @@ test('a user is gone from calls, bodies and the files of both; the sums are thos
     await query("SELECT count() AS n FROM system.parts WHERE database = currentDatabase() AND NOT active AND table = 'calls'"),
   ).toEqual([{ n: 0 }]);
   expect(filesWith(server.dataDir, GONE)).toEqual([]);
+}, 120_000);
+
+test('what was erased does not count as lost; what never came still does', async () => {
+  // A proxy's calls of the last days, some of them of whoever leaves; of one more number there never was a row.
+  const recent = Array.from({ length: 60 }, (_, n) =>
+    sampleCall({
+      id: `recent-${n}`,
+      seq: n < 30 ? n + 1 : n + 2,
+      proxy_id: 'recent-proxy',
+      project: 'checkout',
+      user_id: n % 4 === 0 ? 'leaves-soon' : 'stays',
+      started_at: `${new Date(Date.now() - 2 * 86_400_000 + n * 60_000).toISOString().slice(0, 23).replace('T', ' ')}000`,
+    }),
+  );
+  await server.client.insert({ table: 'calls', values: recent, format: 'JSONEachRow' });
+  const read: Read = async <Row>(sql: string, params: Record<string, unknown>) => {
+    const query_params = { ...params, database: server.database };
+    return (
+      await server.client.query({
+        query: sql,
+        query_params,
+        format: 'JSONEachRow',
+        clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+      })
+    ).json<Row>();
+  };
+  const loss = async () => {
+    const { missing, duplicates, proxies } = await readLoss(read, new AbortController().signal);
+    return { missing, duplicates, proxies };
+  };
+  const lost = { missing: 1, duplicates: 0, proxies: [expect.objectContaining({ proxy_id: 'recent-proxy', missing: 1 })] };
+  expect(await loss()).toEqual(lost);
+  const { after } = await erase({ user_id: 'leaves-soon' }, () => {}, new Date());
+  expect(sum(after)).toBe(0);
+  expect(await query("SELECT count() AS n FROM calls WHERE proxy_id = 'recent-proxy'")).toEqual([{ n: 45 }]);
+  expect(await loss()).toEqual(lost);
+  const from = '(now64(3) - toIntervalDay(3))';
+  expect(await query(`SELECT proxy, missing FROM (${lossByProxy(from, 'now64(3)')})`)).toEqual([{ proxy: 'recent-proxy', missing: 1 }]);
 }, 120_000);
 
 test('a project is gone from the rollups too; a session of one project leaves the same session of another', async () => {
