@@ -40,6 +40,18 @@ export function callLibc(funcName: string, ...values: readonly (number | Buffer)
 }
 
 /**
+ * Where a buffer's bytes are, for a structure that points to them; the caller keeps the buffer for as long.
+ * @throws LibcUnavailable
+ */
+export function addressOf(buffer: Buffer): bigint {
+  openLibc();
+  // string.h: gives its first argument back.
+  const paramsType = [DataType.U8Array, DataType.U8Array, DataType.BigInt];
+  const address = load({ library: 'libc', funcName: 'memmove', retType: DataType.BigInt, paramsType, paramsValue: [buffer, buffer, 0n] });
+  return BigInt.asUintN(64, address.valueOf());
+}
+
+/**
  * Takes an exclusive flock(2) on an open file, or says that another process has it.
  * @throws LibcUnavailable
  */

@@ -4,14 +4,14 @@
  * a while is closed. What runs longer than the limit is cut off.
  *
  * A client that is just sending on a connection that we are just closing meets a reset, which HTTP/1.1 cannot avoid
- * (RFC 9112 §9.5), and so does one that is not accepted yet when the listening socket closes. The connections in use are
- * those where that happens, and they get their `close` with an answer; what is left after the grace are connections
+ * (RFC 9112 §9.5). The connections in use are those where that happens, and they get their `close` with an answer; what is left after the grace are connections
  * that nobody has used for so long, and they are closed right after a look at what has arrived.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Log } from '../contract/log.ts';
+import { turnAwayNew } from './door.ts';
 
 export interface DrainOptions {
   /** How long an idle connection is kept for one more call. */
@@ -24,8 +24,10 @@ export interface DrainOptions {
 
 /** A turn of the event loop this short has just seen all that had arrived. */
 const QUIET_TURN_MS = 1;
-/** So long is waited for a quiet turn: at one connection a turn, as many as the kernel lets wait are accepted by then. */
-const QUIET_WAIT_MS = 3_000;
+/** Handshakes that have begun when the door is shut end within this, on a network for which a proxy is placed. */
+const HANDSHAKE_MS = 5;
+/** So long is waited for such a turn: at one connection a turn, as many as the kernel lets wait are accepted by then. */
+const TURN_WAIT_MS = 3_000;
 /** Closing takes time too, in which more arrives. */
 const CLOSED_AT_ONCE = 4;
 
@@ -54,11 +56,12 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
       cutOff();
     }, limit_ms);
     // Node accepts one connection a turn: after a turn without any, none waits.
+    const shut_ms = turnAwayNew(portOf(server)) ? performance.now() : undefined;
     let before = Number.NaN;
-    await quietTurn(() => {
+    await turnWhen((turn_ms) => {
       const noneCame = accepted === before;
       before = accepted;
-      return noneCame;
+      return noneCame && (shut_ms === undefined ? turn_ms < QUIET_TURN_MS : performance.now() - shut_ms > HANDSHAKE_MS);
     });
     // Not `server.close()` of HTTP: that closes idle connections at once.
     NetServer.prototype.close.call(server);
@@ -78,7 +81,7 @@ function createCloser(): (socket: Socket) => void {
   const due = new Map<Socket, number>();
   const closeDue = async (): Promise<void> => {
     while (due.size > 0) {
-      await quietTurn(() => true);
+      await turnWhen((turn_ms) => turn_ms < QUIET_TURN_MS);
       for (const [socket, bytesRead] of [...due].slice(0, CLOSED_AT_ONCE)) {
         due.delete(socket);
         if (socket.bytesRead === bytesRead) socket.destroySoon();
@@ -91,16 +94,21 @@ function createCloser(): (socket: Socket) => void {
   };
 }
 
-/** Resolves right after a turn of the event loop that was short and of which `holds` is true, or after a while. */
-function quietTurn(holds: () => boolean): Promise<void> {
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address !== 'string' ? address.port : 0;
+}
+
+/** Resolves right after a turn of the event loop of which `holds` is true, given how long it took, or after a while. */
+function turnWhen(holds: (turn_ms: number) => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const until_ms = performance.now() + QUIET_WAIT_MS;
+    const until_ms = performance.now() + TURN_WAIT_MS;
     let begun_ms = Number.NEGATIVE_INFINITY;
     const look = (): void => {
       const now_ms = performance.now();
-      const quiet = holds() && now_ms - begun_ms < QUIET_TURN_MS;
+      const held = holds(now_ms - begun_ms);
       begun_ms = now_ms;
-      if (quiet || now_ms > until_ms) resolve();
+      if (held || now_ms > until_ms) resolve();
       else setImmediate(look);
     };
     setImmediate(look);
