@@ -64,13 +64,19 @@ export interface Manners {
   readonly grpcRetry_s?: number;
 }
 
+export interface OtlpRequest {
+  readonly at_ms: number;
+  readonly protocol: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
 export interface OtlpReceiver {
   readonly httpUrl: string;
   readonly grpcUrl: string;
   readonly spans: ReceivedSpan[];
   readonly metrics: ReceivedMetric[];
   /** Requests of any kind, refused ones included. */
-  readonly requests: { readonly at_ms: number; readonly protocol: string }[];
+  readonly requests: OtlpRequest[];
   manners: Manners;
   stop(): Promise<void>;
 }
@@ -92,7 +98,7 @@ type Json = Record<string, unknown>;
 export async function startOtlpReceiver(options: { readonly port?: number } = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const metrics: ReceivedMetric[] = [];
-  const requests: { at_ms: number; protocol: string }[] = [];
+  const requests: OtlpRequest[] = [];
   const receiver = { spans, metrics, requests, manners: {} as Manners };
   const take = (decoder: Decoder, message: unknown, headers: ReceivedSpan['headers']): void => {
     const request = decoder.toObject(message, AS_OBJECT) as Json;
@@ -104,7 +110,7 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
     const body = await bodyOf(request);
     const { manners } = receiver;
     const isJson = request.headers['content-type'] === 'application/json';
-    requests.push({ at_ms: Date.now(), protocol: isJson ? 'http/json' : 'http/protobuf' });
+    requests.push({ at_ms: Date.now(), protocol: isJson ? 'http/json' : 'http/protobuf', headers: request.headers });
     if (manners.delay_ms) await new Promise((resolve) => setTimeout(resolve, manners.delay_ms));
     if (manners.status !== undefined && manners.status !== 200) {
       response.writeHead(manners.status, manners.headers).end();
@@ -135,7 +141,7 @@ export async function startOtlpReceiver(options: { readonly port?: number } = {}
   });
   const handler = (decoder: Decoder) => ({
     Export: (call: grpc.ServerUnaryCall<unknown, object>, done: grpc.sendUnaryData<object>) => {
-      requests.push({ at_ms: Date.now(), protocol: 'grpc' });
+      requests.push({ at_ms: Date.now(), protocol: 'grpc', headers: call.metadata.getMap() });
       const { grpcCode, grpcRetry_s } = receiver.manners;
       if (grpcCode !== undefined) {
         const metadata = new grpc.Metadata();
