@@ -20,6 +20,9 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
+// By way of `exit`, which ends whatever still runs.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const names = positionals.length > 0 ? positionals : values.quick ? QUICK_PARTS : Object.keys(PARTS);
 const tell = (message: string): void => void process.stderr.write(`  ${message}\n`);
 const about = machine();
