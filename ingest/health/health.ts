@@ -8,7 +8,7 @@ import { lookup } from 'node:dns/promises';
 import { hostname } from 'node:os';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { request } from 'undici';
-import { type MetricEntry, PROXY_METRICS } from '../../contract/events.ts';
+import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../../contract/events.ts';
 import type { Log } from '../../contract/log.ts';
 import { errorText } from '../error-text.ts';
 import { readExposition, type Sample } from './exposition.ts';
@@ -43,11 +43,13 @@ export function startHealth(options: HealthOptions): Health {
   const { log } = options;
   let troubles = '';
   let stopping = false;
+  let begun = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const round = async (): Promise<void> => {
     if (!options.isReady()) return;
     const { samples, trouble } = await readAll(options);
-    const written = await write(options, samples);
+    const written = await write(options, begun ? samples : [...samples, beginning(options.port)]);
+    begun ||= written === '';
     const said = [trouble, written].filter((text) => text !== '').join('; ');
     // Once, and again when it is another.
     if (said !== '' && said !== troubles) log('warn', `health of the pipeline: ${said}`);
@@ -73,10 +75,20 @@ export function startHealth(options: HealthOptions): Health {
 
 interface Told extends Sample {
   readonly instance: string;
+  /** Seconds since 1970; missing: now. */
+  readonly at?: number;
+}
+
+const ownName = (port: number): string => `${hostname()}:${port}`;
+
+/** Before its first samples a process was not there: what they count, it has counted since. */
+function beginning(port: number): Told {
+  const at = Math.floor((Date.now() - EVERY_MS) / 1000);
+  return { metric: INGEST_METRICS.ready.name, instance: ownName(port), label: '', value: 0, at };
 }
 
 async function readAll({ own, port, proxyAdminUrl, secret }: HealthOptions): Promise<{ samples: Told[]; trouble: string }> {
-  const mine = (await own()).map((sample) => ({ ...sample, instance: `${hostname()}:${port}` }));
+  const mine = (await own()).map((sample) => ({ ...sample, instance: ownName(port) }));
   if (proxyAdminUrl === undefined) return { samples: mine, trouble: '' };
   try {
     const answers = await Promise.allSettled((await addressesOf(new URL(proxyAdminUrl))).map((url) => askProxy(url, secret)));
@@ -122,7 +134,7 @@ async function write({ client, database }: HealthOptions, samples: readonly Told
   try {
     await client.insert({
       table: `${database}.health`,
-      values: samples.map((sample) => ({ ...sample, at })),
+      values: samples.map((sample) => ({ at, ...sample })),
       format: 'JSONEachRow',
       clickhouse_settings: { insert_deduplicate: 0 },
       abort_signal: AbortSignal.timeout(WRITE_MS_MAX),

@@ -52,6 +52,13 @@ test('every call that the mock provider answered is one row, with the tokens tha
     expect(rollup).toEqual(table);
     // From the calls themselves, and from the rollups.
     for (const hours of [12, 72]) await expectBoardsToSay(glassway, sent, hours);
+    await waitFor('ingest to have written down how it and the proxy are', async () => {
+      const [row] = await glassway.query(
+        "SELECT maxIf(value, label = 'inserted') AS records, countIf(metric = 'glassway_proxy_batches_total') AS batches FROM health WHERE metric IN ('glassway_ingest_records_total', 'glassway_proxy_batches_total')",
+      );
+      return Number(row?.['records']) >= summary.sent && Number(row?.['batches']) > 0 ? true : undefined;
+    });
+    for (const hours of [12, 72]) await expectEveryPanelToHaveData(glassway, summary.sent, hours);
   } finally {
     await mock.close();
     await glassway.stop();
@@ -135,6 +142,45 @@ async function expectBoardsToSay(glassway: RunningGlassway, sent: MockTotals, ho
   expect(failed).toBe(sum(projects, 'errors'));
   const [notOk] = await glassway.query("SELECT countIf(outcome != 'ok') AS n FROM calls");
   expect(sum(await panel('errors / Errors in the provider’s words'), 'calls')).toBe(notOk?.['n']);
+}
+
+/** What cannot be there: which call is not chosen, of calls that young none is called lost, and nothing was dropped or passed over. */
+const EMPTY = [
+  'calls / One call',
+  'pipeline / Lost calls',
+  'pipeline / Proxies',
+  'pipeline / Records dropped',
+  'pipeline / Bodies read in part',
+];
+/** Those that have every call once, with the columns that count them. */
+const ALL_CALLS: Readonly<Record<string, readonly string[]>> = {
+  'calls / Calls by outcome': ['calls'],
+  'latency / Providers and models': ['timed_calls'],
+  'latency / Calls by duration': [],
+  'overview / Calls': ['calls'],
+  'pipeline / Records taken and set aside': ['records'],
+};
+
+/** On every board, over a range that holds everything. */
+async function expectEveryPanelToHaveData(glassway: RunningGlassway, sent: number, hours: number): Promise<void> {
+  const to = new Date();
+  const counted = new Map<string, number>();
+  for (const { name, sql } of panelQueries()) {
+    const panel = name.replace(/ \d+ /, ' ');
+    const rows = await glassway.query(expandFor(sql, { from: new Date(to.getTime() - hours * 3_600_000), to }));
+    const says = rows.some((row) => Object.values(row).some((value) => value !== null && value !== ''));
+    expect([panel, says]).toEqual([panel, !EMPTY.includes(panel) || panel === 'pipeline / Lost calls']);
+    const columns = ALL_CALLS[panel];
+    if (columns === undefined) continue;
+    const ofRow = (row: Record<string, unknown>) => (columns.length > 0 ? columns : Object.keys(row).filter((column) => column !== 'time'));
+    counted.set(
+      panel,
+      rows.reduce((total, row) => total + ofRow(row).reduce((sum, column) => sum + Number(row[column] ?? 0), 0), 0),
+    );
+  }
+  expect(Object.fromEntries([...counted].map(([panel, calls]) => [panel, Math.round(calls)]))).toEqual(
+    Object.fromEntries(Object.keys(ALL_CALLS).map((panel) => [panel, sent])),
+  );
 }
 
 test('glassway demo without a running Glassway says what to do, with exit code 1', async () => {

@@ -71,7 +71,7 @@ export function formatPercent(share: number | null): string {
 
 export function formatBytes(bytes: number | null): string {
   if (bytes === null) return UNKNOWN;
-  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024) return `${digits(bytes, 4)} B`;
   if (bytes < 1024 ** 2) return `${digits(bytes / 1024, 3)} KiB`;
   if (bytes < 1024 ** 3) return `${digits(bytes / 1024 ** 2, 3)} MiB`;
   return `${digits(bytes / 1024 ** 3, 3)} GiB`;
