@@ -6,7 +6,6 @@
 import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LibcUnavailable } from '../../contract/libc.ts';
 import type { Log } from '../../contract/log.ts';
 import type { BatchSource } from './batch.ts';
 import { readCursor } from './cursor.ts';
@@ -104,9 +103,8 @@ async function withLocked(options: AdoptionOptions, proxyId: string, work: (dir:
     lock = lockFolder(dir);
     if (lock !== undefined) await work(dir);
   } catch (error) {
-    // Tried again at the next look; without locks nothing can be adopted, and that is no news each time.
-    if (!(error instanceof LibcUnavailable))
-      options.log('error', `what the dead proxy ${proxyId} left cannot be taken over now: ${String(error)}`);
+    // Tried again at the next look.
+    options.log('error', `what the dead proxy ${proxyId} left cannot be taken over now: ${String(error)}`);
   } finally {
     if (lock !== undefined) closeSync(lock);
   }

@@ -5,7 +5,6 @@
  */
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { LibcUnavailable } from '../../contract/libc.ts';
 import { DEAD_LETTER_FILE } from './dead-letters.ts';
 import { ENTRY_HEADER_BYTES, ENTRY_KINDS, encodeErased, readEntries } from './entry.ts';
 import { lockFolder } from './lock.ts';
@@ -28,7 +27,7 @@ export interface JournalFound {
 export function searchJournals(root: string, isErased: IsErased, erase: boolean): JournalFound[] {
   return folders(root).map((proxyId) => {
     const dir = join(root, proxyId);
-    const lock = tryLock(dir);
+    const lock = lockFolder(dir);
     try {
       const live = lock === undefined;
       return {
@@ -51,16 +50,6 @@ function folders(root: string): string[] {
     );
   } catch {
     return []; // no proxy has run here
-  }
-}
-
-/** Without locks nobody can know that a proxy is dead: all count as running. */
-function tryLock(dir: string): number | undefined {
-  try {
-    return lockFolder(dir);
-  } catch (error) {
-    if (error instanceof LibcUnavailable) return undefined;
-    throw error;
   }
 }
 

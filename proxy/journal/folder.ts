@@ -4,7 +4,6 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { LibcUnavailable } from '../../contract/libc.ts';
 import { CURSOR_FILE } from './cursor.ts';
 import { LOCK_FILE, lockFolder } from './lock.ts';
 import { segmentNumber } from './segment-file.ts';
@@ -17,22 +16,13 @@ import { segmentNumber } from './segment-file.ts';
 export function claimFolder(root: string, proxyId: string): number | undefined {
   const dir = join(root, proxyId);
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  if (statSync(dir, { throwIfNoEntry: false }) !== undefined) return tryLock(dir);
+  if (statSync(dir, { throwIfNoEntry: false }) !== undefined) return lockFolder(dir);
   const made = join(root, `.${proxyId}`);
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { mode: 0o700 });
-  const lock = tryLock(made);
+  const lock = lockFolder(made);
   renameSync(made, dir);
   return lock;
-}
-
-function tryLock(dir: string): number | undefined {
-  try {
-    return lockFolder(dir);
-  } catch (error) {
-    if (error instanceof LibcUnavailable) return undefined;
-    throw error;
-  }
 }
 
 /** A folder with nothing left to ship goes; dead letters keep it. */

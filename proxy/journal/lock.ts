@@ -5,19 +5,28 @@
  */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { flock, openLibc } from '../../contract/libc.ts';
+import { flock, LibcUnavailable, openLibc } from '../../contract/libc.ts';
 
 export const LOCK_FILE = 'lock';
 
 /**
- * The open lock file, or undefined when another process has it or the folder is gone.
- * @throws LibcUnavailable, or what the disk throws
+ * The open lock file, or undefined when another process has it or the folder is gone. Also where there are no locks: nobody can
+ * know there that a proxy is dead, and all count as running.
+ * @throws what the disk throws
  */
 export function lockFolder(dir: string): number | undefined {
-  return lockFile(join(dir, LOCK_FILE));
+  try {
+    return lockFile(join(dir, LOCK_FILE));
+  } catch (error) {
+    if (error instanceof LibcUnavailable) return undefined;
+    throw error;
+  }
 }
 
-/** The same for any one file, made when it is missing; closing it gives it free. */
+/**
+ * The same for any one file, made when it is missing; closing it gives it free.
+ * @throws LibcUnavailable, or what the disk throws
+ */
 export function lockFile(path: string): number | undefined {
   openLibc(); // nothing is made where nothing can be locked
   let file: number | undefined;

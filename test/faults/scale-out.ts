@@ -14,13 +14,12 @@ import { LOSS_SQL, LOSS_WINDOW_SECONDS } from '../../ingest/loss.ts';
 import { TEST_DATABASE } from '../kit/clickhouse.ts';
 import { CLUSTER_WRITER, startTestCluster, TEST_CLUSTER, type TestCluster } from '../kit/cluster.ts';
 import { expandFor, panelQueries } from '../kit/dashboards.ts';
-import { waitFor } from '../kit/glassway.ts';
+import { isReady, waitFor } from '../kit/glassway.ts';
 import { definePart, type Part } from '../kit/part.ts';
 import { freePorts as ports } from '../kit/ports.ts';
 import { endProcess } from '../kit/processes.ts';
 import { Load } from './load.ts';
 import { startFaultProvider } from './provider.ts';
-import { isReady } from './stand.ts';
 
 const AT_ONCE = 64;
 const SETTLE_MS_MAX = 120_000;

@@ -5,11 +5,11 @@
 import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waitFor } from '../kit/glassway.ts';
+import { isReady, waitFor } from '../kit/glassway.ts';
 import type { Load } from './load.ts';
 import { mountDisk } from './mount.ts';
 import type { Relay, RelayMode } from './relay.ts';
-import { isReady, type Stand, type StandProxy } from './stand.ts';
+import type { Stand, StandProxy } from './stand.ts';
 import { tearJournals } from './tear.ts';
 
 export interface Scenario {

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { glasswayPorts, type Ports, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
+import { glasswayPorts, isReady, type Ports, type RunningGlassway, startGlassway, waitFor } from '../kit/glassway.ts';
 import { commandOf, endProcess, isAlive, tree } from '../kit/processes.ts';
 import { watchPart } from './memory.ts';
 import { type FaultProvider, startFaultProvider } from './provider.ts';
@@ -168,16 +168,6 @@ async function startProxyProcess(scratch: string, dataDir: string, config: objec
     start,
     close: () => memory.close(),
   };
-}
-
-export async function isReady(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false;
-  }
 }
 
 function findPart(up: RunningGlassway, command: string): number | undefined {

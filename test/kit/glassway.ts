@@ -138,6 +138,17 @@ export async function startGlassway(options: GlasswayOptions = {}): Promise<Runn
   return running;
 }
 
+/** Whether it answers well, and soon. */
+export async function isReady(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
 /** Polls until `probe` gives a value; fails with `what` after a minute. */
 export async function waitFor<T>(what: string, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const until_ms = performance.now() + READY_MS;

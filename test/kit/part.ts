@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { waitFor } from './glassway.ts';
+import { isReady, waitFor } from './glassway.ts';
 import { endAtLast } from './leftovers.ts';
 import { endProcess, tree } from './processes.ts';
 
@@ -53,7 +53,7 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
       });
       await waitFor(name, async () => {
         if (running.exitCode !== null) throw new Error(`${name} ended with ${running.exitCode}`);
-        return (await answersOk(readyUrl)) ? true : undefined;
+        return (await isReady(readyUrl)) ? true : undefined;
       });
     },
     async kill(signal) {
@@ -62,14 +62,4 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
       await endProcess(child, signal);
     },
   };
-}
-
-async function answersOk(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false;
-  }
 }
