@@ -141,35 +141,22 @@ function httpDelegate<Batch>(
 }
 
 function grpcDelegate<Batch>(target: Target, signal: Signal<Batch>, serializer: ISerializer<Batch, PartialAnswer>): Delegate<Batch> {
-  if ('environment' in target)
-    return createOtlpGrpcExportDelegate(
-      convertLegacyOtlpGrpcOptions({}, signal.name),
-      serializer,
-      'otlp_grpc_exporter',
-      signal.helper,
-      undefined,
-      signal.grpcService,
-      signal.grpcMethod,
-    );
+  const options = 'environment' in target ? convertLegacyOtlpGrpcOptions({}, signal.name) : grpcOptions(target);
+  const { helper, grpcService, grpcMethod } = signal;
+  return createOtlpGrpcExportDelegate(options, serializer, 'otlp_grpc_exporter', helper, undefined, grpcService, grpcMethod);
+}
+
+function grpcOptions({ endpoint, headers, timeoutMs, compression }: OtlpEntry) {
   const metadata = createEmptyMetadata();
-  for (const [name, value] of Object.entries(target.headers)) metadata.set(name, value);
-  const options = {
-    url: new URL(target.endpoint).host,
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return {
+    url: new URL(endpoint).host,
     metadata: () => metadata,
-    credentials: () => (target.endpoint.startsWith('https:') ? createSslCredentials() : createInsecureCredentials()),
-    timeoutMillis: target.timeoutMs,
-    compression: target.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
+    credentials: () => (endpoint.startsWith('https:') ? createSslCredentials() : createInsecureCredentials()),
+    timeoutMillis: timeoutMs,
+    compression: compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
     concurrencyLimit: CONCURRENCY_MAX,
   };
-  return createOtlpGrpcExportDelegate(
-    options,
-    serializer,
-    'otlp_grpc_exporter',
-    signal.helper,
-    undefined,
-    signal.grpcService,
-    signal.grpcMethod,
-  );
 }
 
 /** The serializer, and how many items a partial success says were rejected. */
