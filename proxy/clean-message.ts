@@ -2,7 +2,7 @@
  * Makes an error message fit to be stored: secrets out, length bounded. Providers echo credentials,
  * whole or masked; nothing that looks like one stays. Every pattern is linear in the text's length.
  */
-import { KEY_SHAPES } from './key-shapes.ts';
+import { KEY_HINT, KEY_SHAPES } from './key-shapes.ts';
 
 export const ERROR_MESSAGE_BYTES_MAX = 1024;
 /** Longer texts are cut before the patterns run over them. */
@@ -32,7 +32,9 @@ export function holdsSecret(name: string): boolean {
 
 /** Whether an issuer's key stands in it: for ids, which are as opaque as keys of no known shape. */
 export function hasKeyShape(text: string): boolean {
-  return KEY_SHAPES.some(({ hints, pattern }) => hints.some((hint) => text.includes(hint)) && text.search(pattern) !== -1);
+  return (
+    KEY_HINT.test(text) && KEY_SHAPES.some(({ hints, pattern }) => hints.some((hint) => text.includes(hint)) && text.search(pattern) !== -1)
+  );
 }
 
 function isMixed(text: string): boolean {

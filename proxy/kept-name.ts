@@ -15,15 +15,14 @@ const ADDRESS = /@[^/\s]*\.[a-z]{2,}/i;
 const SEGMENT_CHARS_MAX = 128;
 /** What clients encode in a name or an id: `/`, `:`, `@`, `+`, `=`, `,`. */
 const ENCODED_IN_NAMES = /%(?:2f|3a|40|2b|3d|2c)/gi;
-/** JSON of numbers, and of words without spaces. */
-const PLAIN_USAGE = /^[\w.:,{}[\]"/+-]*$/;
 const USAGE_CHARS_MAX = 16 * 1024;
-/** A text long enough for a key, with a digit. */
-const LONG_WORD = /"(?=[^"]*\d)[^"]{16,}"/;
+/** Deeper than any usage object is. */
+const USAGE_DEPTH_MAX = 16;
 const USAGE_WORD = /^[\w.:/+-]{0,64}$/;
 
 const names = new Map<string, string>();
 const paths = new Map<string, string>();
+const usageWords = new Map<string, boolean>();
 
 export function keptName(value: string): string {
   return value === ''
@@ -56,12 +55,33 @@ export function keptUsage(raw: unknown, counts: unknown): string {
   if (raw === null || raw === undefined) return '';
   const whole = JSON.stringify(raw) ?? '';
   const usage = whole.length > USAGE_CHARS_MAX ? counts : raw;
-  const json = usage === raw ? whole : JSON.stringify(usage);
-  if (PLAIN_USAGE.test(json) && !LONG_WORD.test(json)) return json;
+  if (isAllWords(usage, 0)) return usage === raw ? whole : JSON.stringify(usage);
   return JSON.stringify(usage, (key, value: unknown) => {
-    if (!USAGE_WORD.test(key) || hasKeyShape(key)) return undefined;
-    return typeof value === 'string' && (!USAGE_WORD.test(value) || hasKeyShape(value)) ? NOT_A_NAME : value;
+    if (!isUsageWord(key)) return undefined;
+    return typeof value === 'string' && !isUsageWord(value) ? NOT_A_NAME : value;
   });
+}
+
+/** The same few words in each usage object: that is faster seen word by word than in its JSON. */
+function isAllWords(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return isUsageWord(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > USAGE_DEPTH_MAX) return false;
+  if (Array.isArray(value)) return value.every((each) => isAllWords(each, depth + 1));
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const key in fields) {
+    const each = fields[key];
+    if (!isUsageWord(key) || (typeof each !== 'number' && !isAllWords(each, depth + 1))) return false;
+  }
+  return true;
+}
+
+function readUsageWord(word: string): boolean {
+  return USAGE_WORD.test(word) && !hasKeyShape(word);
+}
+
+function isUsageWord(word: string): boolean {
+  return remember(usageWords, word, readUsageWord);
 }
 
 /** Enumerations that a request sets; most set none. */
@@ -74,7 +94,7 @@ function isClean(text: string): boolean {
   return !ADDRESS.test(text) && !holdsSecret(text);
 }
 
-function remember(known: Map<string, string>, value: string, read: (value: string) => string): string {
+function remember<Kept>(known: Map<string, Kept>, value: string, read: (value: string) => Kept): Kept {
   const remembered = known.get(value);
   if (remembered !== undefined) return remembered;
   const kept = read(value);

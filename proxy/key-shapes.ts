@@ -124,3 +124,8 @@ export const KEY_SHAPES: readonly KeyShape[] = [
   // Glassway's own keys (contract/keys.ts).
   { hints: ['gwk_', 'gwc_', 'gwm_'], pattern: /gw[kcm]_[0-9a-f]{12}_[A-Za-z0-9_-]+/g },
 ];
+
+/** All hints in one pattern: a text that has none of them, as nearly all, is told in a tenth of the time. */
+export const KEY_HINT = new RegExp(
+  KEY_SHAPES.flatMap(({ hints }) => hints.map((hint) => hint.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))).join('|'),
+);

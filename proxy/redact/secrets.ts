@@ -2,7 +2,7 @@
  * API keys, tokens and private keys: by the shapes in which their issuers make them (key-shapes.ts), and what has no shape of
  * its own after a name that announces it. Every pattern is bounded, so that looking is linear.
  */
-import { KEY_SHAPES } from '../key-shapes.ts';
+import { KEY_HINT, KEY_SHAPES } from '../key-shapes.ts';
 import type { Span } from './spans.ts';
 
 /** HTTP's schemes (RFC 9110 §11, RFC 6750), wherever they are quoted. */
@@ -26,7 +26,8 @@ export function isSecretName(key: string, value: string): boolean {
 
 export function findSecrets(text: string): Span[] {
   const spans: Span[] = [];
-  for (const { hints, pattern } of KEY_SHAPES) {
+  const shapes = KEY_HINT.test(text) ? KEY_SHAPES : [];
+  for (const { hints, pattern } of shapes) {
     if (!hints.some((hint) => text.includes(hint))) continue;
     for (const match of text.matchAll(pattern)) spans.push({ start: match.index, end: match.index + match[0].length, label: 'secret' });
   }
