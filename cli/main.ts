@@ -12,6 +12,7 @@ import { Command, Option } from 'commander';
 import type { Settings } from '../contract/config.ts';
 import { reachableHost, StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
+import { leaveEnvironmentOutOfReports } from '../contract/reports.ts';
 import { runService } from './child.ts';
 import type { DoctorArguments } from './doctor/command.ts';
 import type { EraseArguments } from './erase.ts';
@@ -20,8 +21,7 @@ import type { RepriceArguments } from './reprice.ts';
 import type { ResendArguments } from './resend.ts';
 import { VERSION } from './version.ts';
 
-// Node's diagnostic reports are turned on by whoever runs this, and would write down the keys that come in variables.
-if (process.report) process.report.excludeEnv = true;
+leaveEnvironmentOutOfReports();
 
 // What is loaded from here on is compiled once for all starts: half of what a start takes. Children read the variable.
 const compiled = enableCompileCache().directory;

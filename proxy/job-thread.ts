@@ -111,8 +111,7 @@ class QueuedThread<Job extends { readonly bytes: number }, Answer> implements Jo
   }
 
   #startWorker(): Worker {
-    // It needs no variable, and Node's diagnostic report of a thread writes down all it has.
-    const worker = new Worker(this.#options.script, { env: {} });
+    const worker = new Worker(this.#options.script);
     worker.unref();
     worker.on('message', (answer: Answer | typeof THREAD_READY) => {
       if (worker !== this.#worker) return;

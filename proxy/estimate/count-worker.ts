@@ -3,9 +3,12 @@
  * (some 40 MB) when a model first needs them. Keeps nothing of what it has counted.
  */
 import { parentPort } from 'node:worker_threads';
+import { leaveEnvironmentOutOfReports } from '../../contract/reports.ts';
 import { THREAD_READY } from '../job-thread.ts';
 import { type Encoding, encodingOf } from './encoding.ts';
 import { type CountJob, countJob } from './job.ts';
+
+leaveEnvironmentOutOfReports();
 
 type Tokenizer = Pick<typeof import('gpt-tokenizer/encoding/o200k_base'), 'countTokens'>;
 
