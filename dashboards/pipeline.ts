@@ -68,11 +68,11 @@ export const pipeline = board({
   variables: filters(),
   sections: [
     {
-      title: 'From the stored calls (all projects)',
+      title: 'From the stored calls',
       panels: [
         statPanel({
           title: 'Lost calls',
-          question: `Is every call that was carried also stored? Numbers missing in each proxy’s own count, but for the last ${IN_FLIGHT_MINUTES} minutes, whose calls may still be on their way. Anything but 0 is a fault.`,
+          question: `Is every call that was carried also stored, of all projects together? Numbers missing in each proxy’s own count, but for the last ${IN_FLIGHT_MINUTES} minutes, whose calls may still be on their way. Anything but 0 is a fault.`,
           width: 6,
           column: 'missing',
           sql: lines(['SELECT sum(missing) AS missing FROM (', LOSS, ')']),
@@ -122,7 +122,7 @@ export const pipeline = board({
         }),
         tablePanel({
           title: 'Proxies',
-          question: 'Which proxy lost calls, and which have gone quiet?',
+          question: 'Which proxy lost calls, and which have gone quiet? All projects together: a proxy numbers the calls of all alike.',
           width: 24,
           height: 7,
           columns: ['proxy', 'missing', 'stored', 'last_seen'],
@@ -132,7 +132,7 @@ export const pipeline = board({
       ],
     },
     {
-      title: 'From the running processes',
+      title: 'From the running processes (all projects)',
       panels: [
         linesPanel({
           title: 'Records waiting to be shipped',
