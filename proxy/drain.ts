@@ -27,7 +27,9 @@ const QUIET_TURN_MS = 1;
 /** Handshakes that have begun when the door is shut end within this, on a network for which a proxy is placed. */
 const HANDSHAKE_MS = 5;
 /** So long is waited for such a turn: at one connection a turn, as many as the kernel lets wait are accepted by then. */
-const TURN_WAIT_MS = 3_000;
+const ACCEPT_WAIT_MS = 3_000;
+/** For idle connections, of which there may be thousands. */
+const CLOSE_WAIT_MS = 50;
 /** Closing takes time too, in which more arrives. */
 const CLOSED_AT_ONCE = 4;
 
@@ -58,7 +60,7 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
     // Node accepts one connection a turn: after a turn without any, none waits.
     const shut_ms = turnAwayNew(portOf(server)) ? performance.now() : undefined;
     let before = Number.NaN;
-    await turnWhen((turn_ms) => {
+    await turnWhen(ACCEPT_WAIT_MS, (turn_ms) => {
       const noneCame = accepted === before;
       before = accepted;
       return noneCame && (shut_ms === undefined ? turn_ms < QUIET_TURN_MS : performance.now() - shut_ms > HANDSHAKE_MS);
@@ -81,7 +83,7 @@ function createCloser(): (socket: Socket) => void {
   const due = new Map<Socket, number>();
   const closeDue = async (): Promise<void> => {
     while (due.size > 0) {
-      await turnWhen((turn_ms) => turn_ms < QUIET_TURN_MS);
+      await turnWhen(CLOSE_WAIT_MS, (turn_ms) => turn_ms < QUIET_TURN_MS);
       for (const [socket, bytesRead] of [...due].slice(0, CLOSED_AT_ONCE)) {
         due.delete(socket);
         if (socket.bytesRead === bytesRead) socket.destroySoon();
@@ -99,10 +101,10 @@ function portOf(server: Server): number {
   return address !== null && typeof address !== 'string' ? address.port : 0;
 }
 
-/** Resolves right after a turn of the event loop of which `holds` is true, given how long it took, or after a while. */
-function turnWhen(holds: (turn_ms: number) => boolean): Promise<void> {
+/** Resolves right after a turn of the event loop of which `holds` is true, given how long it took, or after `wait_ms`. */
+function turnWhen(wait_ms: number, holds: (turn_ms: number) => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const until_ms = performance.now() + TURN_WAIT_MS;
+    const until_ms = performance.now() + wait_ms;
     let begun_ms = Number.NEGATIVE_INFINITY;
     const look = (): void => {
       const now_ms = performance.now();
