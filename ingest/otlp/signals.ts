@@ -2,7 +2,8 @@
 import { JsonTraceSerializer, ProtobufTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
 import type { Signal } from '../../contract/otlp/sender.ts';
 import type { CallSpan, SpanMaker } from './span.ts';
-import { createSpanSerializer } from './span-protobuf.ts';
+import { createJsonSerializer } from './span-json.ts';
+import { createProtobufSerializer } from './span-protobuf.ts';
 
 /** The spans that this maker makes. */
 export function tracesOf(maker: SpanMaker): Signal<CallSpan[]> {
@@ -11,8 +12,8 @@ export function tracesOf(maker: SpanMaker): Signal<CallSpan[]> {
     path: 'v1/traces',
     grpcService: 'TraceExportService',
     grpcMethod: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
-    json: JsonTraceSerializer,
-    protobuf: { ...ProtobufTraceSerializer, serializeRequest: createSpanSerializer(maker) },
+    json: { ...JsonTraceSerializer, serializeRequest: createJsonSerializer(maker) },
+    protobuf: { ...ProtobufTraceSerializer, serializeRequest: createProtobufSerializer(maker) },
     helper: TraceExporterMetricsHelper,
   };
 }

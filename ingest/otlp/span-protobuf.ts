@@ -7,6 +7,7 @@
 import type { AttributeValue } from '@opentelemetry/api';
 import { type AttributeType, attributesOf, TAG_ATTRIBUTE_PREFIX } from './attributes.ts';
 import type { CallSpan, SpanMaker } from './span.ts';
+import { KEPT_VALUES_MAX, spanFlags } from './span-wire.ts';
 import { INT64_BYTES_MAX, utf8Size, varintSize, Wire } from './wire.ts';
 
 /** Field numbers and wire types of the messages, as their tags' bytes. */
@@ -35,17 +36,14 @@ const TAG = {
   any: { string: 0x0a, bool: 0x10, int: 0x18, double: 0x21, array: 0x2a },
   arrayValue: { values: 0x0a },
 } as const;
-/** Field 16 has a tag of two bytes. Sampled, and known whether the parent is remote: it always is. */
+/** Field 16 has a tag of two bytes. */
 const FLAGS_TAG = [0x85, 0x01] as const;
-const FLAGS = { root: 0x101, child: 0x301 } as const;
 const KIND_CLIENT = 3;
 const SPAN_BYTES_FIXED = 256;
-/** Of each column with few values; model names are the callers' to choose. */
-const KEPT_VALUES_MAX = 200;
 const KEPT_TAGS_MAX = 200;
 
 /** Writes a batch of spans of this maker's. */
-export function createSpanSerializer(maker: SpanMaker): (spans: readonly CallSpan[]) => Uint8Array {
+export function createProtobufSerializer(maker: SpanMaker): (spans: readonly CallSpan[]) => Uint8Array {
   const { resource, scope, conventions } = maker;
   const named = attributesOf(conventions).map(([name, type, read, fewValues]) => ({ read, put: putter(name, type, fewValues) }));
   const tags = new Map<string, Put>();
@@ -128,7 +126,7 @@ function writeHead(wire: Wire, span: CallSpan): void {
   wire.nanoseconds(span.end_us);
   wire.byte(FLAGS_TAG[0]);
   wire.byte(FLAGS_TAG[1]);
-  wire.fixed32(parent ? FLAGS.child : FLAGS.root);
+  wire.fixed32(spanFlags(span));
 }
 
 function writeEvents(wire: Wire, span: CallSpan): void {

@@ -9,7 +9,8 @@ import { type CallRecord, parseRecord, RECORD_VERSION } from '../../contract/rec
 import { type AttributeType, SPAN_ATTRIBUTES } from '../../ingest/otlp/attributes.ts';
 import { createMakeSpan } from '../../ingest/otlp/span.ts';
 import type { SpanCall } from '../../ingest/otlp/span-call.ts';
-import { createSpanSerializer } from '../../ingest/otlp/span-protobuf.ts';
+import { createJsonSerializer } from '../../ingest/otlp/span-json.ts';
+import { createProtobufSerializer } from '../../ingest/otlp/span-protobuf.ts';
 import type { CallFacts } from '../../proxy/extract.ts';
 import { OPENAI_FIXTURES } from '../fixtures/providers/openai.ts';
 import { OTHER_FIXTURES } from '../fixtures/providers/others.ts';
@@ -20,7 +21,10 @@ import { HAVE_RECORDINGS, readRecordings, replay } from './recordings.ts';
 
 const MAKER = { resource: emptyResource(), scope: { name: 'glassway' }, conventions: '1.41.1', messages: true } as const;
 const makeSpan = createMakeSpan(MAKER);
-const serialize = createSpanSerializer(MAKER);
+const SERIALIZERS = [
+  ['protobuf', createProtobufSerializer(MAKER), ProtobufTraceSerializer],
+  ['json', createJsonSerializer(MAKER), JsonTraceSerializer],
+] as const;
 
 /** The row of a call, as the tap and ingest make it of the same facts. */
 function rowOf(facts: CallFacts, call: Partial<CallRecord>): SpanCall {
@@ -71,32 +75,26 @@ const KINDS: Readonly<Record<AttributeType, keyof AnyValue>> = {
 function faultsOf(call: SpanCall): string[] {
   const spans = [makeSpan(call)];
   const faults: string[] = [];
-  const [ours, theirs] = [decodeSpans(serialize(spans), 'protobuf'), decodeSpans(officially(ProtobufTraceSerializer, spans), 'protobuf')];
-  if (sameKinds(ours) !== sameKinds(theirs)) faults.push('protobuf: not what OpenTelemetry’s own serializer makes');
-  for (const [protocol, [span]] of [
-    ['protobuf', ours],
-    ['json', decodeSpans(officially(JsonTraceSerializer, spans), 'json')],
-  ] as const) {
+  for (const [protocol, serialize, official] of SERIALIZERS) {
+    const ours = decodeSpans(serialize(spans), protocol);
+    const theirs = decodeSpans(official.serializeRequest(spans) as Uint8Array, protocol);
+    if (asText(ours) !== asText(theirs)) faults.push(`${protocol}: not what OpenTelemetry’s own serializer makes`);
+    const [span] = ours;
     if (span?.traceId !== call.trace_id || span.spanId !== call.span_id) faults.push(`${protocol}: not its ids`);
     for (const { name, type, value } of SPAN_ATTRIBUTES) {
       if (name === undefined) continue;
       const wanted = value(call);
       const found = span?.attributes.get(name);
       const [kind] = Object.keys(found ?? {});
-      // OpenTelemetry's JavaScript writes a double that is whole as an int.
-      const isKind = kind === KINDS[type] || (protocol === 'json' && type === 'double' && kind === 'intValue');
-      if (wanted === undefined ? found !== undefined : !isKind || !isSame(wanted, found))
+      if (wanted === undefined ? found !== undefined : kind !== KINDS[type] || !isSame(wanted, found))
         faults.push(`${protocol} ${name}: ${JSON.stringify(found)}, the row says ${JSON.stringify(wanted)}`);
     }
   }
   return faults;
 }
 
-const officially = ({ serializeRequest }: typeof ProtobufTraceSerializer, spans: Parameters<typeof serializeRequest>[0]): Uint8Array =>
-  serializeRequest(spans) as Uint8Array;
-
-/** Spans as text to compare, integers and doubles alike. */
-function sameKinds(spans: readonly ReceivedSpan[]): string {
+/** Spans as text to compare; OpenTelemetry's JavaScript writes a double that is whole as an int. */
+function asText(spans: readonly ReceivedSpan[]): string {
   return JSON.stringify(spans, (_key, value: unknown) => {
     if (value instanceof Map) return [...value];
     return typeof value === 'bigint' ? String(value) : value;

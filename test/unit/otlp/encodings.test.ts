@@ -1,10 +1,11 @@
-/** Spans as protobuf, against what OpenTelemetry's own serializer makes of them. */
-import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+/** Spans as protobuf and as JSON, against what OpenTelemetry's own serializer makes of them. */
+import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { CallRecord, CapturedBodies } from '../../../contract/record.ts';
 import { createMakeSpan } from '../../../ingest/otlp/span.ts';
 import type { SpanCall } from '../../../ingest/otlp/span-call.ts';
-import { createSpanSerializer } from '../../../ingest/otlp/span-protobuf.ts';
+import { createJsonSerializer } from '../../../ingest/otlp/span-json.ts';
+import { createProtobufSerializer } from '../../../ingest/otlp/span-protobuf.ts';
 import { utf8Size, varintSize, Wire } from '../../../ingest/otlp/wire.ts';
 import { decodeSpans } from '../../kit/otlp-receiver.ts';
 import { sampleRecord } from '../ingest/sample.ts';
@@ -16,7 +17,8 @@ const MAKER = {
   messages: true,
 } as const;
 const makeSpan = createMakeSpan(MAKER);
-const serialize = createSpanSerializer(MAKER);
+const serialize = createProtobufSerializer(MAKER);
+const serializeJson = createJsonSerializer(MAKER);
 
 function callOf(changes: Partial<CallRecord> = {}, bodies?: CapturedBodies): SpanCall {
   const ids = { trace_id: '0af7651916cd43dd8448eb211c80319c', span_id: 'b7ad6b7169203331' };
@@ -54,9 +56,17 @@ const CALLS: Readonly<Record<string, SpanCall>> = {
 };
 
 test.each(Object.keys(CALLS))('%s: the bytes say what OpenTelemetry’s own serializer says', (name) => {
-  const spans = [makeSpan(CALLS[name] as SpanCall)];
+  const spans = [makeSpan(CALLS[name] as SpanCall), makeSpan(callOf())];
   const [ours, theirs] = [serialize(spans), ProtobufTraceSerializer.serializeRequest(spans) as Uint8Array].map((bytes) =>
     decodeSpans(bytes, 'protobuf'),
+  );
+  expect(ours).toEqual(theirs);
+});
+
+test.each(Object.keys(CALLS))('%s: the JSON says what OpenTelemetry’s own serializer says', (name) => {
+  const spans = [makeSpan(CALLS[name] as SpanCall), makeSpan(callOf())];
+  const [ours, theirs] = [serializeJson(spans), JsonTraceSerializer.serializeRequest(spans) as Uint8Array].map((bytes) =>
+    decodeSpans(bytes, 'json'),
   );
   expect(ours).toEqual(theirs);
 });
@@ -81,10 +91,12 @@ test('what was serialized before stays as it was', () => {
 });
 
 test('a double is one although it is whole', () => {
-  const [span] = decodeSpans(serialize([makeSpan(callOf({ request_parameters: { temperature: 1 }, overhead_ms: 2 }))]), 'protobuf');
-  expect(span?.attributes.get('gen_ai.request.temperature')).toEqual({ doubleValue: 1 });
-  expect(span?.attributes.get('glassway.overhead_ms')).toEqual({ doubleValue: 2 });
-  expect(span?.attributes.get('gen_ai.usage.input_tokens')).toEqual({ intValue: 1000 });
+  const spans = [makeSpan(callOf({ request_parameters: { temperature: 1 }, overhead_ms: 2 }))];
+  for (const [span] of [decodeSpans(serialize(spans), 'protobuf'), decodeSpans(serializeJson(spans), 'json')]) {
+    expect(span?.attributes.get('gen_ai.request.temperature')).toEqual({ doubleValue: 1 });
+    expect(span?.attributes.get('glassway.overhead_ms')).toEqual({ doubleValue: 2 });
+    expect(span?.attributes.get('gen_ai.usage.input_tokens')).toEqual({ intValue: 1000 });
+  }
 });
 
 test.each([0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 35, 2 ** 49, Number.MAX_SAFE_INTEGER])(
