@@ -4,7 +4,7 @@
  * redirects, never decodes what it passes on, but for streams whose usage it was told to ask for (inject/).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GatewayError } from '../contract/errors.ts';
+import type { GatewayError } from '../contract/errors.ts';
 import { Answer, canCarryTrailers } from './answer.ts';
 import type { UpstreamCall, UpstreamClient } from './client/client.ts';
 import type { CallEvents } from './client/connection.ts';
@@ -54,7 +54,7 @@ export function forward(
   const chunked = rawHeader(req.rawHeaders, 'transfer-encoding') !== '';
   if (chunked || Number(length) > options.requestBufferBytes) exchange.stream(chunked ? undefined : Number(length));
   else if (length === '' || Number(length) === 0) {
-    tap.whenBegun(() => exchange.send(undefined));
+    exchange.sendWhenBegun(undefined);
     return undefined;
   } else exchange.buffer();
   return exchange;
@@ -90,6 +90,7 @@ class Exchange implements CallEvents {
     this.#options = options;
     this.#answer = new Answer(res, () => this.#call?.resume());
     res.on('close', () => this.#onClientClose());
+    req.on('error', ignore); // a client that goes away while it sends: `close` tells
   }
 
   /** Waits for the whole body: one piece to the provider is one system call. */
@@ -105,22 +106,21 @@ class Exchange implements CallEvents {
     this.#req.on('end', () => {
       this.#tap.requestEnd();
       const body = this.#withUsageAsked(chunks === undefined ? (only as Buffer) : Buffer.concat(chunks));
-      this.#tap.whenBegun(() => this.send(body));
+      this.sendWhenBegun(body);
     });
-    this.#req.on('error', ignore); // a client that goes away while it sends: `close` tells
   }
 
   #withUsageAsked(body: Buffer): Buffer {
-    const changed = this.#options.askUsage && mayAsk(this.#req.rawHeaders) ? askForUsage(body) : undefined;
+    if (!this.#options.askUsage || !mayAsk(this.#req.rawHeaders)) return body;
+    const changed = askForUsage(body);
     this.#usageAsked = changed !== undefined;
     return changed ?? body;
   }
 
   /** Sends the body on as it comes: large or of unknown length. */
   stream(length: number | undefined): void {
-    this.#req.on('error', ignore);
     this.#uploading = true;
-    this.#tap.whenBegun(() => this.send('streamed', length));
+    this.sendWhenBegun('streamed', length);
   }
 
   /** The provider takes more: the first time the client is begun to be read, later it is read on. */
@@ -143,7 +143,13 @@ class Exchange implements CallEvents {
     });
   }
 
-  send(body: Buffer | undefined | 'streamed', length?: number): void {
+  /** No call reaches a provider before the journal knows of it. */
+  sendWhenBegun(body: Buffer | undefined | 'streamed', length?: number): void {
+    this.#options.client.expect();
+    this.#tap.whenBegun(() => this.#send(body, length));
+  }
+
+  #send(body: Buffer | undefined | 'streamed', length: number | undefined): void {
     if (this.#clientGone || this.#finished) return;
     if (body === undefined) this.#tap.requestEnd();
     try {
@@ -236,10 +242,7 @@ class Exchange implements CallEvents {
     this.#tellSeen();
     if (this.#finishing) this.#endFinishing();
     if (this.#clientGone) return;
-    if (this.#finished) {
-      this.#answer.cut(); // a fault of ours at the very end
-      return;
-    }
+    if (this.#finished) return this.#answer.cut(); // a fault of ours at the very end
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#answer.begun) {
@@ -295,8 +298,3 @@ class Exchange implements CallEvents {
 }
 
 const ignore = (): void => {};
-
-/** A fault of ours on the way to the provider. */
-export function internalError(cause: unknown): GatewayError {
-  return new GatewayError('internal', 'The fault is in its log.', { cause });
-}

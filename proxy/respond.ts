@@ -3,12 +3,17 @@
  * a client tells them from the provider's.
  */
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import { ERROR_HEADER, type GatewayError } from '../contract/errors.ts';
+import { ERROR_HEADER, GatewayError } from '../contract/errors.ts';
 import type { UpstreamTable } from './config.ts';
 import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
 
 export const REQUEST_ID_HEADER = 'x-glassway-request-id';
+
+/** A fault of ours on the way to the provider. */
+export function internalError(cause: unknown): GatewayError {
+  return new GatewayError('internal', 'The fault is in its log.', { cause });
+}
 
 /** Body and raw headers of a gateway error. */
 export function errorMessage(error: GatewayError, dialect: Dialect, requestId: string): { headers: string[]; body: Buffer } {

@@ -19,6 +19,7 @@ export class UpstreamClient {
   readonly #pools = new Map<string, Pool>();
   readonly #timer: NodeJS.Timeout;
   #due: UpstreamCall[] = [];
+  #scheduled = false;
   #closed = false;
 
   constructor(limits: ConnectionLimits) {
@@ -38,8 +39,18 @@ export class UpstreamClient {
     }
     const call = new UpstreamCall(pool, outgoingRequest(parts, pool.target.authority), parts.length === undefined, events);
     this.#due.push(call);
-    if (this.#due.length === 1) setImmediate(() => this.#sendDue());
+    this.expect();
     return call;
+  }
+
+  /**
+   * A call may come before this turn of the event loop is over. Said while its events are still being read, it spares the call a
+   * turn if it comes at the turn's very end, where it waits for the journal.
+   */
+  expect(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(sendDue, this);
   }
 
   /** Cuts off what runs. */
@@ -49,8 +60,11 @@ export class UpstreamClient {
     for (const pool of this.#pools.values()) pool.cutOff();
   }
 
-  #sendDue(): void {
+  /** For the turn's end only. */
+  sendDue(): void {
+    this.#scheduled = false;
     const calls = this.#due;
+    if (calls.length === 0) return;
     this.#due = [];
     for (const call of calls) call.start(this.#closed);
     for (const call of calls) call.tellStarted();
@@ -59,6 +73,10 @@ export class UpstreamClient {
   #look(passed_ms: number): void {
     for (const pool of this.#pools.values()) pool.look(passed_ms);
   }
+}
+
+function sendDue(client: UpstreamClient): void {
+  client.sendDue();
 }
 
 /** The connections to one origin. */
