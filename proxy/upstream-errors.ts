@@ -11,6 +11,7 @@ const CODES: readonly (readonly [string, GatewayErrorCode])[] = [
   ['IDLE_TIMEOUT', 'upstream_timeout'],
   ['ETIMEDOUT', 'upstream_timeout'],
   ['INVALID_ANSWER', 'upstream_invalid_response'],
+  ['INVALID_REQUEST', 'malformed_request'],
   ['HPE_*', 'upstream_invalid_response'],
   ['ERR_INVALID_CHAR', 'upstream_invalid_response'], // a header or reason phrase that Node refuses to pass on
   ['CONNECTION_CLOSED', 'upstream_reset'],

@@ -6,6 +6,7 @@ export type FaultCode =
   | 'IDLE_TIMEOUT'
   /** Not HTTP/1.1 as RFC 9112 has it, or more of it than is taken. */
   | 'INVALID_ANSWER'
+  | 'INVALID_REQUEST'
   | 'CONNECTION_CLOSED'
   | 'ABORTED';
 

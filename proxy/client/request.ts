@@ -32,7 +32,7 @@ const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY',
 const NOT_IN_TARGET = /[^\x21-\x7e\x80-\xff]/;
 
 export function outgoingRequest({ method, target, headers, body, length }: RequestParts, authority: string): OutgoingRequest {
-  if (NOT_IN_TARGET.test(target)) throw new UpstreamFault('ABORTED', 'the request target cannot be sent');
+  if (NOT_IN_TARGET.test(target)) throw new UpstreamFault('INVALID_REQUEST', 'the request target cannot be sent');
   const bytes = body === 'streamed' ? length : (body?.length ?? (WITH_BODY.has(method) ? 0 : undefined));
   // A provider that ignores the body of a GET takes it for the next request, one that answers a HEAD with a body has that taken for the next answer.
   const reusable = method !== 'HEAD' && (body === undefined || WITH_BODY.has(method));

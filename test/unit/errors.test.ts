@@ -34,6 +34,7 @@ test.each([
   ['IDLE_TIMEOUT', 'upstream_timeout'],
   ['INVALID_ANSWER', 'upstream_invalid_response'],
   ['ABORTED', 'shutting_down'],
+  ['INVALID_REQUEST', 'malformed_request'],
   ['HPE_INVALID_CONSTANT', 'upstream_invalid_response'],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'upstream_tls_failed'],
   ['CERT_HAS_EXPIRED', 'upstream_tls_failed'],
