@@ -186,12 +186,8 @@ class Exchange implements CallEvents {
   }
 
   onReadDone(framed: Buffer | undefined): void {
-    if (!this.#finishing) this.#flush(this.#stripping ? undefined : framed);
+    if (!this.#finishing && !this.#answer.flush(this.#stripping ? undefined : framed)) this.#call?.pause();
     this.#tellSeen();
-  }
-
-  #flush(framed?: Buffer): void {
-    if (!this.#answer.flush(framed)) this.#call?.pause();
   }
 
   #tellSeen(): void {
@@ -206,7 +202,7 @@ class Exchange implements CallEvents {
       contentEncoding: rawHeader(headers, 'content-encoding'),
       onData: (chunk) => {
         this.#answer.hold(chunk);
-        if (!this.#finishing) this.#flush();
+        if (!this.#finishing && !this.#answer.flush()) this.#call?.pause();
       },
       onFault: (error) => {
         this.#call?.abort();
@@ -242,7 +238,10 @@ class Exchange implements CallEvents {
     this.#tellSeen();
     if (this.#finishing) this.#endFinishing();
     if (this.#clientGone) return;
-    if (this.#finished) return this.#answer.cut(); // a fault of ours at the very end
+    if (this.#finished) {
+      this.#answer.cut(); // a fault of ours at the very end
+      return;
+    }
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#answer.begun) {
