@@ -151,7 +151,11 @@ test('refuses what is not one of the listed values, not a variable, or not a pan
   expect(await refused(panel('project', 1, '&var-project=a&var-project=b'))).toEqual([400, expect.stringContaining('one value')]);
   expect(await refused(panel('overview', 1, '&points=9'))).toEqual([400, expect.stringContaining('from 10 to 2000')]);
   expect(await refused(panel('overview', 999))).toEqual([404, expect.stringContaining('no panel 999')]);
-  expect(await refused(`/api/boards/pipeline/panels/11?${PERIOD}`)).toEqual([404, expect.stringContaining('SQL query')]);
+  // A text has no query.
+  const text = readDashboards()
+    .get('pipeline')
+    ?.panels.find(({ type }) => type === 'text');
+  expect(await refused(`/api/boards/pipeline/panels/${text?.id}?${PERIOD}`)).toEqual([404, expect.stringContaining('SQL query')]);
 });
 
 test('a heavy question is stopped in ClickHouse when whoever asked goes away', async () => {
