@@ -26,7 +26,7 @@ export interface DrainOptions {
 const QUIET_TURN_MS = 1;
 /** Handshakes that have begun when the door is shut end within this, on a network for which a proxy is placed. */
 const HANDSHAKE_MS = 5;
-/** So long is waited for such a turn: at one connection a turn, as many as the kernel lets wait are accepted by then. */
+/** So long is waited for such a turn where the door cannot be shut. */
 const ACCEPT_WAIT_MS = 3_000;
 /** For idle connections, of which there may be thousands. */
 const CLOSE_WAIT_MS = 50;
@@ -60,7 +60,8 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
     // Node accepts one connection a turn: after a turn without any, none waits.
     const shut_ms = turnAwayNew(portOf(server)) ? performance.now() : undefined;
     let before = Number.NaN;
-    await turnWhen(ACCEPT_WAIT_MS, (turn_ms) => {
+    // With the door shut they are so many and no more, and all are let in.
+    await turnWhen(shut_ms === undefined ? ACCEPT_WAIT_MS : limit_ms, (turn_ms) => {
       const noneCame = accepted === before;
       before = accepted;
       return noneCame && (shut_ms === undefined ? turn_ms < QUIET_TURN_MS : performance.now() - shut_ms > HANDSHAKE_MS);
