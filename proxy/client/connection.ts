@@ -45,7 +45,7 @@ export interface ConnectionOwner {
 }
 
 /** What it is waiting for, each with a time limit of its own. */
-type Phase = 'connecting' | 'idle' | 'sending' | 'awaiting' | 'reading' | 'closed';
+type Phase = 'connecting' | 'idle' | 'sending' | 'awaiting' | 'reading' | 'settling' | 'closed';
 
 /** Up to this size head and body are one string and one system call: cheaper than two pieces in one call. */
 const ONE_PIECE_BYTES_MAX = 16 * 1024;
@@ -66,6 +66,12 @@ export class Connection {
   #paused = false;
   /** The request's body is not over. */
   #uploading = false;
+  /** A piece of a request is out: with the last one, a connection whose answer is over can carry another call. */
+  readonly #onSent = (): void => {
+    if (this.#phase !== 'settling' || this.#socket.writableLength > 0) return;
+    this.#enter('idle');
+    this.#owner.release(this);
+  };
 
   constructor(target: Target, owner: ConnectionOwner) {
     this.#owner = owner;
@@ -97,7 +103,7 @@ export class Connection {
   /** More of a request body that comes piece by piece. False: no more until `onWritable`. */
   write(piece: Buffer, framed: boolean): boolean {
     this.#quiet_ms = 0;
-    if (!framed) return this.#socket.write(piece);
+    if (!framed) return this.#socket.write(piece, this.#onSent);
     this.#socket.cork();
     this.#socket.write(`${piece.length.toString(16)}\r\n`, 'latin1');
     this.#socket.write(piece);
@@ -108,7 +114,7 @@ export class Connection {
 
   /** The request body is over. */
   finishWriting(framed: boolean): void {
-    if (framed) this.#socket.write('0\r\n\r\n', 'latin1');
+    if (framed) this.#socket.write('0\r\n\r\n', 'latin1', this.#onSent);
     this.#uploading = false;
     if (this.#phase === 'sending') this.#enter('awaiting');
   }
@@ -155,6 +161,7 @@ export class Connection {
         if (this.#isOver(idle_ms)) this.#fail(new UpstreamFault('IDLE_TIMEOUT', `silent for ${idle_ms} ms inside its answer`));
         break;
       case 'idle':
+      case 'settling':
         if (this.#isOver(this.#keep_ms)) this.#close();
         break;
       default:
@@ -185,12 +192,12 @@ export class Connection {
       return;
     }
     this.#enter('awaiting');
-    if (body === undefined) this.#socket.write(head, 'latin1');
-    else if (body.length <= ONE_PIECE_BYTES_MAX) this.#socket.write(head + body.toString('latin1', 0, body.length), 'latin1');
+    if (body === undefined) this.#socket.write(head, 'latin1', this.#onSent);
+    else if (body.length <= ONE_PIECE_BYTES_MAX) this.#socket.write(head + body.toString('latin1', 0, body.length), 'latin1', this.#onSent);
     else {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
-      this.#socket.write(body);
+      this.#socket.write(body, this.#onSent);
       this.#socket.uncork();
     }
   }
@@ -222,9 +229,8 @@ export class Connection {
   #finish(): void {
     const events = this.#events;
     const { head, trailers, framed, clean } = this.#reader;
-    // A request that is not out yet, or whose body its provider may take for the next one, leaves a connection nobody can use.
-    const sent = !this.#uploading && this.#socket.writableLength === 0;
-    const again = clean && sent && this.#phase === 'reading' && head?.reusable === true && this.#request?.reusable === true;
+    // One whose request is not out yet, or whose body its provider may take for the next one, is a connection nobody can use.
+    const again = clean && !this.#uploading && this.#phase === 'reading' && head?.reusable === true && this.#request?.reusable === true;
     this.#forgetCall();
     if (again) this.#keep(head);
     else this.#close();
@@ -243,8 +249,9 @@ export class Connection {
       return;
     }
     if (this.#paused) this.resume();
-    this.#enter('idle');
-    this.#owner.release(this);
+    // TLS says only in a later turn that a request has gone out, when a fast provider's answer may be here.
+    this.#enter('settling');
+    this.#onSent();
   }
 
   #onEof(): void {
