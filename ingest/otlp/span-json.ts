@@ -49,7 +49,7 @@ const nanoseconds = (value_us: number): string => `${value_us}000`;
 /** How an attribute of this name and type is said. */
 function attributeSayer(name: string, type: AttributeType, fewValues: boolean): (value: AttributeValue) => string {
   const open = `{"key":${JSON.stringify(name)},"value":`;
-  const say = (value: AttributeValue): string => `${open}${type === 'double' ? `{"doubleValue":${String(value)}}` : anyValue(value)}}`;
+  const say = (value: AttributeValue): string => `${open}${type === 'double' ? double(value as number) : anyValue(value)}}`;
   if (!fewValues) return say;
   const kept = new Map<string, string>();
   return (value) => {
@@ -69,9 +69,14 @@ function keyValue(name: string, value: AttributeValue | undefined): string {
   return `{"key":${JSON.stringify(name)},"value":${anyValue(value ?? '')}}`;
 }
 
+/** Protobuf's JSON has words for what JSON has no numbers for. */
+function double(value: number): string {
+  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`;
+}
+
 function anyValue(value: AttributeValue): string {
   if (typeof value === 'string') return `{"stringValue":${JSON.stringify(value)}}`;
   if (typeof value === 'boolean') return `{"boolValue":${value}}`;
-  if (typeof value === 'number') return Number.isInteger(value) ? `{"intValue":${value}}` : `{"doubleValue":${value}}`;
+  if (typeof value === 'number') return Number.isInteger(value) ? `{"intValue":${value}}` : double(value);
   return `{"arrayValue":{"values":[${value.map((each) => anyValue(each ?? '')).join(',')}]}}`;
 }

@@ -2,10 +2,10 @@
  * Retention, by rows that go: calls and bodies each at their own age, from the disk and not only from answers, without anybody
  * asking for it; sums outlive the calls they are of. ClickHouse looks for what has expired every four hours: here every second.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '../../../ingest/migrate.ts';
 import { startTestClickHouse, type TestClickHouse } from '../../kit/clickhouse.ts';
+import { filesBelow } from '../../kit/files.ts';
 import { until } from '../../kit/ingest.ts';
 import { sampleCall } from '../../kit/sample-calls.ts';
 
@@ -43,15 +43,7 @@ async function ages(table: string): Promise<number[]> {
 /** Whose names the data files of a table still have; they are stored compressed only beyond some size, and by column. */
 function onDisk(): string[] {
   const dir = join(server.dataDir, 'clickhouse', 'data');
-  const texts = readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => {
-      try {
-        return readFileSync(join(entry.parentPath, entry.name), 'latin1');
-      } catch {
-        return ''; // merged away meanwhile
-      }
-    });
+  const texts = [...filesBelow(dir)].map(({ bytes }) => bytes.toString('latin1'));
   return AGES.map((age) => `aged-${age}-days`).filter((name) => texts.some((text) => text.includes(name)));
 }
 

@@ -1,6 +1,7 @@
 /** Every place where a running Glassway may have written something, with what stands there. */
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { filesBelow } from '../files.ts';
 import type { RunningGlassway } from '../glassway.ts';
 
 export interface Place {
@@ -9,22 +10,8 @@ export interface Place {
 }
 
 /** What everything below a folder holds, file by file. */
-export function filesBelow(dir: string): Place[] {
-  const seen = new Set<string>();
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .flatMap((entry) => {
-      const name = join(entry.parentPath, entry.name);
-      try {
-        // ClickHouse has its tables' folders under two names.
-        const real = realpathSync(name);
-        if (seen.has(real)) return [];
-        seen.add(real);
-        return [{ name: `file ${name.slice(dir.length + 1)}`, bytes: readFileSync(name) }];
-      } catch {
-        return []; // merged or shipped away
-      }
-    });
+export function placesBelow(dir: string): Place[] {
+  return [...filesBelow(dir)].map(({ path, bytes }) => ({ name: `file ${path.slice(dir.length + 1)}`, bytes }));
 }
 
 const TABLES = `SELECT database, name FROM system.tables WHERE database = 'glassway' OR (database = 'system'

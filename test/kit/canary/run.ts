@@ -14,7 +14,7 @@ import { commandOf, tree } from '../processes.ts';
 import { Canaries } from './canaries.ts';
 import { type Call, endpointCalls } from './endpoints.ts';
 import { credentialCalls, errorCalls, heldKeyCalls, nameCalls, realtimeEvents, unknownCalls } from './extras.ts';
-import { filesBelow, type Place, pages, tables } from './places.ts';
+import { type Place, pages, placesBelow, tables } from './places.ts';
 import { createPlanter, type Planter } from './planter.ts';
 import { CALL_HEADER, type CanaryProvider, type CanaryReceiver, startCanaryProvider, startCanaryReceiver } from './provider.ts';
 
@@ -79,8 +79,8 @@ export async function runCanaries({ quick = false }: CanaryOptions = {}): Promis
     ...(await pages(glassway)),
     ...receiver.received.map(({ path, bytes }) => ({ name: `export ${path}`, bytes })),
     { name: 'output', bytes: stand.printed() },
-    ...filesBelow(glassway.dataDir),
-    ...filesBelow(stand.reports).map(({ name, bytes }) => ({ name: `report ${name}`, bytes })),
+    ...placesBelow(glassway.dataDir),
+    ...placesBelow(stand.reports).map(({ name, bytes }) => ({ name: `report ${name}`, bytes })),
   );
   const control = new Canaries();
   control.keep(KEPT, 'tag');
@@ -172,7 +172,7 @@ async function sendAll(stand: Stand, calls: readonly ModeCall[], kills: typeof K
 }
 
 /** Has each say what Node says of a process, kills it, and reads what lies there then: the journal is full when ingest is gone. */
-async function killParts({ glassway }: Stand, parts: readonly PartName[]): Promise<Place[]> {
+async function killParts({ glassway, reports }: Stand, parts: readonly PartName[]): Promise<Place[]> {
   const pids = tree(glassway.process.pid as number);
   const places: Place[] = [];
   for (const part of parts) {
@@ -181,13 +181,18 @@ async function killParts({ glassway }: Stand, parts: readonly PartName[]): Promi
     // The engine is no Node that reports: it would take the signal for its end.
     if (part !== 'engine') {
       for (const pid of found) process.kill(pid, 'SIGUSR2');
-      await new Promise((done) => setTimeout(done, 50));
+      for (const pid of found) await waitFor(`the report of ${part}`, () => hasReport(reports, pid) || undefined);
     }
     for (const pid of found) process.kill(pid, 'SIGKILL');
     await new Promise((done) => setTimeout(done, 50));
-    places.push(...filesBelow(join(glassway.dataDir, 'journal')).map(({ name, bytes }) => ({ name: `journal ${name}`, bytes })));
+    places.push(...placesBelow(join(glassway.dataDir, 'journal')).map(({ name, bytes }) => ({ name: `journal ${name}`, bytes })));
   }
   return places;
+}
+
+/** Whether this process has written its report, to the end. */
+function hasReport(dir: string, pid: number): boolean {
+  return placesBelow(dir).some(({ name, bytes }) => name.includes(`.${pid}.`) && bytes.toString().trimEnd().endsWith('}'));
 }
 
 const ATTEMPTS_MAX = 300;
