@@ -49,7 +49,8 @@ function onDisk(): string[] {
 
 test('rows go at the age that the settings say, calls and bodies apart, and their sums stay', async () => {
   expect([await ages('calls'), await ages('bodies')]).toEqual([AGES, AGES]);
-  expect(onDisk()).toContain('aged-120-days');
+  // Parts that are just being merged may be seen neither as what they were nor as what they become.
+  await until('the oldest to be seen on the disk', () => onDisk().includes('aged-120-days'));
   // What a start with these settings does.
   await migrate(server.client, {
     database: server.database,
