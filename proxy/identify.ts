@@ -8,6 +8,7 @@ import { CAPTURE_MODES, type CaptureMode } from '../contract/columns.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { CREDENTIAL_HEADERS, OWN_PREFIX } from './headers.ts';
 import { randomHex, uuidv7 } from './random-ids.ts';
+import { remembering } from './remember.ts';
 import { parseTraceparent, parseTracestate } from './trace-context.ts';
 
 export interface Identity {
@@ -71,18 +72,8 @@ type Meaning =
   | { readonly kind: 'rival_tag'; readonly name: string; readonly tag: string }
   | { readonly kind: 'plain'; readonly name: PlainHeader };
 
-const MEANINGS_MAX = 1_000;
-/** By the name as it was sent; null: nothing. Clients send the same few names with every call. */
-const meanings = new Map<string, Meaning | null>();
-
-function meaningOf(header: string): Meaning | null {
-  const known = meanings.get(header);
-  if (known !== undefined) return known;
-  const meaning = readName(header.toLowerCase());
-  if (meanings.size >= MEANINGS_MAX) meanings.clear();
-  meanings.set(header, meaning);
-  return meaning;
-}
+/** By the name as it was sent; null: nothing. */
+const meaningOf = remembering((header): Meaning | null => readName(header.toLowerCase()));
 
 function readName(name: string): Meaning | null {
   const field = HEADER_FIELDS.get(name);
@@ -234,33 +225,16 @@ function secretOf(value: string): string {
   return /^AWS4-[^ ]+ +Credential=([^/,]+)/.exec(value)?.[1] ?? value.replace(/^(?:Bearer|Basic) +/i, '');
 }
 
-const FINGERPRINTS_MAX = 1_000;
-
-/** HMAC costs about 5 µs; a busy proxy sees few keys, so their fingerprints are remembered, within a bound. */
+/** HMAC costs about 5 µs, and a busy proxy sees few keys. */
 function createFingerprint(key: Uint8Array): (credential: string) => string {
-  const known = new Map<string, string>();
-  return (credential) => {
-    if (credential === '') return '';
-    const remembered = known.get(credential);
-    if (remembered !== undefined) return remembered;
+  return remembering((credential) => {
     const secret = secretOf(credential);
-    const fingerprint = secret === '' ? '' : createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 8);
-    if (known.size >= FINGERPRINTS_MAX) known.clear();
-    known.set(credential, fingerprint);
-    return fingerprint;
-  };
+    return secret === '' ? '' : createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 8);
+  });
 }
-
-const SDKS_MAX = 1_000;
-const sdks = new Map<string, string>();
 
 /** `OpenAI/JS 6.1.0` → `OpenAI/JS 6.1.0`; `python-requests/2.32 foo` → `python-requests/2.32`: the first product, bounded. */
-function sdkName(userAgent: string): string {
-  const known = sdks.get(userAgent);
-  if (known !== undefined) return known;
+const sdkName = remembering((userAgent) => {
   const match = /^([A-Za-z][\w.-]{0,40}\/[\w.+-]{1,24})( \d[\w.+-]{0,24})?/.exec(userAgent);
-  const name = match ? `${match[1]}${match[2] ?? ''}` : '';
-  if (sdks.size >= SDKS_MAX) sdks.clear();
-  sdks.set(userAgent, name);
-  return name;
-}
+  return match ? `${match[1]}${match[2] ?? ''}` : '';
+});

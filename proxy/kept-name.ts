@@ -4,6 +4,7 @@
  * again and again, so that each is looked at once. Pure but for that memory, which is bounded.
  */
 import { hasKeyShape, holdsSecret } from './clean-message.ts';
+import { remembering } from './remember.ts';
 
 export const NOT_A_NAME = '[not a name]';
 const REMEMBERED_MAX = 2_000;
@@ -20,14 +21,13 @@ const USAGE_CHARS_MAX = 16 * 1024;
 const USAGE_DEPTH_MAX = 16;
 const USAGE_WORD = /^[\w.:/+-]{0,64}$/;
 
-const names = new Map<string, string>();
-const paths = new Map<string, string>();
-const usageWords = new Map<string, boolean>();
+const nameOf = remembering(
+  (text) => (text.length <= NAME_CHARS_MAX && NAME.test(text) && isClean(text) ? text : NOT_A_NAME),
+  REMEMBERED_MAX,
+);
 
 export function keptName(value: string): string {
-  return value === ''
-    ? ''
-    : remember(names, value, (text) => (text.length <= NAME_CHARS_MAX && NAME.test(text) && isClean(text) ? text : NOT_A_NAME));
+  return value === '' ? '' : nameOf(value);
 }
 
 /** An id is another each time. */
@@ -36,9 +36,7 @@ export function keptId(value: string): string {
 }
 
 /** Segments that are text, addresses or keys are left out: some services take the prompt in the path. */
-export function keptPath(path: string): string {
-  return remember(paths, path, (whole) => whole.split('/').map(keptSegment).join('/'));
-}
+export const keptPath = remembering((path) => path.split('/').map(keptSegment).join('/'), REMEMBERED_MAX);
 
 function keptSegment(segment: string): string {
   const plain = segment.replace(ENCODED_IN_NAMES, (code) => decodeURIComponent(code));
@@ -76,13 +74,7 @@ function isAllWords(value: unknown, depth: number): boolean {
   return true;
 }
 
-function readUsageWord(word: string): boolean {
-  return USAGE_WORD.test(word) && !hasKeyShape(word);
-}
-
-function isUsageWord(word: string): boolean {
-  return remember(usageWords, word, readUsageWord);
-}
+const isUsageWord = remembering((word) => USAGE_WORD.test(word) && !hasKeyShape(word), REMEMBERED_MAX);
 
 /** Enumerations that a request sets; most set none. */
 export function keptWords(words: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -92,13 +84,4 @@ export function keptWords(words: Readonly<Record<string, string>>): Readonly<Rec
 
 function isClean(text: string): boolean {
   return !ADDRESS.test(text) && !holdsSecret(text);
-}
-
-function remember<Kept>(known: Map<string, Kept>, value: string, read: (value: string) => Kept): Kept {
-  const remembered = known.get(value);
-  if (remembered !== undefined) return remembered;
-  const kept = read(value);
-  if (known.size >= REMEMBERED_MAX) known.clear();
-  known.set(value, kept);
-  return kept;
 }

@@ -3,6 +3,7 @@
  * the limit's own unit (`requests`, `tokens`, `input_tokens`, `tokens_minute`, …), `reset_…_s` and
  * `retry_after_s` in seconds from the answer on. Takes raw response headers; what is no number is left out.
  */
+import { remembering } from './remember.ts';
 
 type Kind = 'limit' | 'remaining' | 'reset' | 'wait' | 'wait_ms';
 
@@ -66,19 +67,8 @@ interface Meaning {
   readonly name: string;
 }
 
-const MEANINGS_MAX = 1_000;
 /** By the header's name as it was sent; null: nothing of ours. */
-const meanings = new Map<string, Meaning | null>();
-
-/** Providers send the same few names with every answer: what they mean is remembered, within a bound. */
-function meaningOf(header: string): Meaning | null {
-  const known = meanings.get(header);
-  if (known !== undefined) return known;
-  const meaning = readName(header.toLowerCase());
-  if (meanings.size >= MEANINGS_MAX) meanings.clear();
-  meanings.set(header, meaning);
-  return meaning;
-}
+const meaningOf = remembering((header): Meaning | null => readName(header.toLowerCase()));
 
 function readName(name: string): Meaning | null {
   // RFC 9110 §10.2.3: seconds, or a date.
