@@ -28,9 +28,10 @@ export interface PartOptions {
   readonly readyUrl: string;
   /** Another release's command line; missing: this one's. */
   readonly main?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export function definePart({ folder, name, command, config, url, readyUrl, main = MAIN }: PartOptions): Part {
+export function definePart({ folder, name, command, config, url, readyUrl, main = MAIN, env = {} }: PartOptions): Part {
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, JSON.stringify(config)); // JSON is YAML
   let child: ChildProcess | undefined;
@@ -44,7 +45,7 @@ export function definePart({ folder, name, command, config, url, readyUrl, main 
     },
     async start() {
       const args = [main, command, '--config', file, '--data', join(folder, name)];
-      const running = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+      const running = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
       child = running;
       endAtLast(() => endProcess(running, 'SIGKILL'));
       createInterface({ input: running.stderr }).on('line', (line) => {

@@ -13,11 +13,17 @@ export interface ProxyChild {
   readonly ingest: FakeIngest;
   /** Waits until this many calls have their records. */
   recorded(count: number): Promise<void>;
+  /** As its operators end it. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Names of upstreams, with where each goes; and settings besides. */
-export async function startProxyChild(upstreams: Readonly<Record<string, string>>, settings: object = {}): Promise<ProxyChild> {
+export async function startProxyChild(
+  upstreams: Readonly<Record<string, string>>,
+  settings: object = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProxyChild> {
   const [port = 0, proxyAdmin = 0] = await freePorts(2);
   const ingest = await startFakeIngest();
   const config = {
@@ -34,6 +40,7 @@ export async function startProxyChild(upstreams: Readonly<Record<string, string>
     config,
     url: `http://127.0.0.1:${port}`,
     readyUrl: `http://127.0.0.1:${proxyAdmin}/readyz`,
+    env,
   });
   await part.start();
   return {
@@ -43,6 +50,7 @@ export async function startProxyChild(upstreams: Readonly<Record<string, string>
     errors: part.errors,
     ingest,
     recorded: (count) => waitFor(`${count} records at ingest`, () => ingest.records().length >= count),
+    stop: () => part.kill('SIGTERM'),
     close: endAtLast(async () => {
       await part.kill('SIGKILL');
       await ingest.close();
