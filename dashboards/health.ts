@@ -1,18 +1,19 @@
 /**
  * What the running processes said of themselves, as ingest writes it down (table `health`, by the names of contract/events.ts).
  * Takes metrics, gives statements: levels as they were, counters as what was added in each bucket of time, histograms as
- * quantiles. A counter begins anew when its process does; one that appears while its process is known began at 0.
+ * quantiles. A counter begins at 0 with its process and never falls in the life of one (`began`): the highest of each bucket
+ * says what was added, whatever the bucket's length, and weeks need no sorting of samples.
  */
 import { INGEST_METRICS, type MetricEntry, PROXY_METRICS } from '../contract/events.ts';
 import { lines } from './sql.ts';
 
-/** How often ingest writes (ingest/health/health.ts): of what several ingests wrote in this time the largest counts. */
-const SLOT_SECONDS = 15;
+/** Ingest writes every 15 seconds (ingest/health/health.ts): in four times that there is a sample before the range. */
+const LOOK_BACK_SECONDS = 60;
 const IN_RANGE = 'c.at >= $__fromTime AND c.at <= $__toTime';
 
 const named = ({ name }: MetricEntry) => name;
-/** What its process always has: with it a process is known to have been there. */
-const PULSES = `'${named(PROXY_METRICS.queue_records)}', '${named(INGEST_METRICS.ready)}'`;
+/** What a process of its kind always has: with it one is known to have been there. */
+const pulseOf = (metric: string) => named(metric.startsWith('glassway_ingest') ? INGEST_METRICS.ready : PROXY_METRICS.queue_records);
 
 /** A level by process: the highest of each bucket. */
 export function askLevel(entry: MetricEntry, column: string): string {
@@ -36,23 +37,36 @@ export function askAdded(entries: readonly (readonly [MetricEntry, string?])[], 
   return lines(['SELECT * FROM (', parts.join('\n  UNION ALL\n'), ')', `ORDER BY time, ${by}`]);
 }
 
-/** Each step of each counter. */
+/**
+ * What each series of a counter grew by in each bucket. One that appears while its process is known began at 0; one that
+ * was there before anybody looked, at what it said first. Of processes that do not say when they began (`began` is 0) a fall from bucket to bucket is taken for a new beginning.
+ */
 function added(metric: string): string {
+  const since = `c.at >= $__fromTime - ${LOOK_BACK_SECONDS} AND c.at <= $__toTime`;
+  const before = (rows: string) => `OVER (PARTITION BY instance, began, label ORDER BY time ROWS ${rows})`;
   return lines([
     '',
-    '    SELECT $__timeInterval(slot) AS time, toString(label) AS label,',
-    '      multiIf(before IS NOT NULL AND value >= before, value - before, before IS NOT NULL OR known, value, 0) AS added',
+    '    SELECT time, label,',
+    '      multiIf(s.began != 0 AND highest IS NOT NULL, greatest(value - highest, 0), last IS NOT NULL, if(value >= last, value - last, value),',
+    `        s.began >= $__fromTime - ${LOOK_BACK_SECONDS} OR p.first_pulse BETWEEN 1 AND first_at - 1, value, value - first_value) AS added`,
     '    FROM (',
-    '      SELECT slot, metric, label, value, slot > min(slot) OVER (PARTITION BY instance) AS known,',
-    '        lagInFrame(toNullable(value)) OVER (PARTITION BY instance, metric, label ORDER BY slot ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before',
+    '      SELECT time, instance, began, label, value, first_at, first_value,',
+    `        max(toNullable(value)) ${before('BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING')} AS highest,`,
+    `        lagInFrame(toNullable(value)) ${before('BETWEEN 1 PRECEDING AND CURRENT ROW')} AS last`,
     '      FROM (',
-    `        SELECT toStartOfInterval(c.at, toIntervalSecond(${SLOT_SECONDS})) AS slot, c.instance AS instance, c.metric AS metric, c.label AS label, max(c.value) AS value`,
+    '        SELECT if(c.at < $__fromTime, toDateTime(0), $__timeInterval(c.at)) AS time, toString(c.instance) AS instance, c.began AS began,',
+    '          toString(c.label) AS label, max(c.value) AS value, min(c.at) AS first_at, argMin(c.value, c.at) AS first_value',
     '        FROM health AS c',
-    `        WHERE c.metric IN ('${metric}', ${PULSES}) AND c.at >= $__fromTime - ${4 * SLOT_SECONDS} AND c.at <= $__toTime`,
-    '        GROUP BY slot, instance, metric, label',
+    `        WHERE c.metric = '${metric}' AND ${since}`,
+    '        GROUP BY time, c.instance, began, c.label',
     '      )',
-    '    )',
-    `    WHERE metric = '${metric}' AND slot >= $__fromTime`,
+    '    ) AS s GLOBAL LEFT JOIN (',
+    '      SELECT toString(c.instance) AS instance, c.began AS began, min(c.at) AS first_pulse',
+    '      FROM health AS c',
+    `      WHERE c.metric = '${pulseOf(metric)}' AND ${since}`,
+    '      GROUP BY c.instance, began',
+    '    ) AS p ON p.instance = s.instance AND p.began = s.began',
+    '    WHERE time > toDateTime(0)',
   ]);
 }
 

@@ -75,20 +75,25 @@ export function startHealth(options: HealthOptions): Health {
 
 interface Told extends Sample {
   readonly instance: string;
+  /** When its process began, which is from when counters count: seconds since 1970; 0: it does not say. */
+  readonly began: number;
   /** Seconds since 1970; missing: now. */
   readonly at?: number;
 }
 
 const ownName = (port: number): string => `${hostname()}:${port}`;
+const OWN_BEGIN = Math.round(Date.now() / 1000 - process.uptime());
+/** Prometheus' own name for it: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics */
+const BEGIN: MetricEntry = { name: 'process_start_time_seconds', type: 'gauge', help: '', labels: [] };
 
 /** Before its first samples a process was not there: what they count, it has counted since. */
 function beginning(port: number): Told {
   const at = Math.floor((Date.now() - EVERY_MS) / 1000);
-  return { metric: INGEST_METRICS.ready.name, instance: ownName(port), label: '', value: 0, at };
+  return { metric: INGEST_METRICS.ready.name, instance: ownName(port), label: '', value: 0, began: OWN_BEGIN, at };
 }
 
 async function readAll({ own, port, proxyAdminUrl, secret }: HealthOptions): Promise<{ samples: Told[]; trouble: string }> {
-  const mine = (await own()).map((sample) => ({ ...sample, instance: ownName(port) }));
+  const mine = (await own()).map((sample) => ({ ...sample, instance: ownName(port), began: OWN_BEGIN }));
   if (proxyAdminUrl === undefined) return { samples: mine, trouble: '' };
   try {
     const answers = await Promise.allSettled((await addressesOf(new URL(proxyAdminUrl))).map((url) => askProxy(url, secret)));
@@ -109,7 +114,7 @@ async function addressesOf(url: URL): Promise<URL[]> {
   });
 }
 
-const ENTRIES: readonly MetricEntry[] = Object.values(PROXY_METRICS);
+const ENTRIES: readonly MetricEntry[] = [...Object.values(PROXY_METRICS), BEGIN];
 
 async function askProxy(url: URL, secret: string | undefined): Promise<Told[]> {
   const answer = await request(new URL('/metrics', url), {
@@ -125,7 +130,9 @@ async function askProxy(url: URL, secret: string | undefined): Promise<Told[]> {
     text += String(piece);
     if (text.length > ANSWER_BYTES_MAX) throw new Error(`what answers at ${url.host} is no proxy of Glassway`);
   }
-  return readExposition(text, ENTRIES).map((sample) => ({ ...sample, instance: url.host }));
+  const samples = readExposition(text, ENTRIES);
+  const began = Math.round(samples.find(({ metric }) => metric === BEGIN.name)?.value ?? 0);
+  return samples.filter(({ metric }) => metric !== BEGIN.name).map((sample) => ({ ...sample, instance: url.host, began }));
 }
 
 /** Gives what went wrong, or ''. */

@@ -5,17 +5,16 @@
  * compare with the limits. One run says what a user sees who opens a board; on a machine that does other
  * things too, the fastest of a few says what the queries cost. Ends with 1 if one is over its limit.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { expandFor, type PanelQuery, panelQueries } from '../kit/dashboards.ts';
-import { generateCalls } from '../kit/generated-calls.ts';
+import { MONTH_DAYS, makeMonth } from './month.ts';
 
 const DAY_MS = 86_400_000;
-const MONTH_DAYS = 30;
 const RANGES = [
   { days: MONTH_DAYS, limitMs: 500 },
   { days: 1, limitMs: 150 },
@@ -41,13 +40,12 @@ const count = Number(values.calls);
 if (!Number.isSafeInteger(count) || count < 1) throw new Error(`--calls ${values.calls}: want a whole number from 1`);
 const runs = Number(values.runs);
 if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: want a whole number from 1`);
-const kept = values.data !== undefined && existsSync(join(values.data, 'clickhouse'));
 const dataDir = values.data ?? mkdtempSync(join(tmpdir(), 'glassway-bench-'));
 
 const server = await startTestClickHouse({ dataDir, memoryBytes: MEMORY_BYTES });
 try {
-  if (!kept) await generate(server.client);
-  const to = await lastCall(server.client);
+  const to = await makeMonth(server, count);
+  await tellSizes(server.client);
   const measured: Measured[] = [];
   for (const { days, limitMs } of RANGES)
     for (const query of panelQueries()) measured.push({ ...(await measure(server.readerClient, query, days, to)), limitMs, days });
@@ -57,21 +55,16 @@ try {
   if (values.data === undefined) rmSync(dataDir, { recursive: true, force: true });
 }
 
-async function generate(client: ClickHouseClient): Promise<void> {
-  const to = new Date();
-  const started = Date.now();
-  await generateCalls(client, { count, from: new Date(to.getTime() - MONTH_DAYS * DAY_MS), to });
-  console.log(`${count} calls over ${MONTH_DAYS} days made in ${Math.round((Date.now() - started) / 1000)} s`);
-}
-
-async function lastCall(client: ClickHouseClient): Promise<Date> {
+/** What there is to read, and what it takes on the disk. */
+async function tellSizes(client: ClickHouseClient): Promise<void> {
   const answer = await client.query({
-    query: 'SELECT toUnixTimestamp64Milli(max(started_at)) AS ms, count() AS calls FROM calls',
+    query:
+      'SELECT table, toString(sum(rows)) AS rows, toString(sum(bytes_on_disk)) AS bytes, toString(count()) AS parts FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table ORDER BY sum(bytes_on_disk) DESC',
     format: 'JSONEachRow',
   });
-  const [row] = await answer.json<{ ms: string; calls: string }>();
-  console.log(`${row?.calls} calls, ${availableParallelism()} cores, ${MEMORY_BYTES / 1024 ** 3} GiB for ClickHouse`);
-  return new Date(Number(row?.ms));
+  console.log(`\n${availableParallelism()} cores, ${MEMORY_BYTES / 1024 ** 3} GiB for ClickHouse`);
+  for (const { table, rows, bytes, parts } of await answer.json<{ table: string; rows: string; bytes: string; parts: string }>())
+    console.log(`${table.padEnd(18)} ${rows.padStart(12)} rows ${(Number(bytes) / 1e6).toFixed(1).padStart(9)} MB in ${parts} parts`);
 }
 
 async function measure(client: ClickHouseClient, { name, board, sql }: PanelQuery, days: number, to: Date) {

@@ -54,8 +54,9 @@ test('every call that the mock provider answered is one row, with the tokens tha
     for (const hours of [12, 72]) await expectBoardsToSay(glassway, sent, hours);
     await waitFor('ingest to have written down how it and the proxy are', async () => {
       const [row] = await glassway.query(
-        "SELECT maxIf(value, label = 'inserted') AS records, countIf(metric = 'glassway_proxy_batches_total') AS batches FROM health WHERE metric IN ('glassway_ingest_records_total', 'glassway_proxy_batches_total')",
+        "SELECT maxIf(value, label = 'inserted') AS records, countIf(metric = 'glassway_proxy_batches_total') AS batches, countIf(began < now() - 3600) AS unbegun FROM health WHERE metric IN ('glassway_ingest_records_total', 'glassway_proxy_batches_total')",
       );
+      expect(Number(row?.['unbegun'])).toBe(0);
       return Number(row?.['records']) >= summary.sent && Number(row?.['batches']) > 0 ? true : undefined;
     });
     for (const hours of [12, 72]) await expectEveryPanelToHaveData(glassway, summary.sent, hours);

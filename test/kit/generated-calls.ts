@@ -9,20 +9,35 @@ export interface GeneratedCalls {
   readonly count: number;
   readonly from: Date;
   readonly to: Date;
+  /** The first so many are there already. */
+  readonly made?: number;
   /** Called after each part with the number of calls there are so far. */
   readonly onProgress?: (calls: number) => void;
 }
 
-/** Rows of one INSERT: spread over a month nearly each is a row of the rollup too, whose sketches are some KiB in memory. */
-const PART_ROWS = 50_000;
+/**
+ * Rows of one INSERT: few calls in a month are nearly each a row of the rollups too, whose sketches are some KiB in memory;
+ * many fall on the same minutes, and what the rollups cost is by the minute.
+ */
+const PART_ROWS_MIN = 50_000;
+const PART_ROWS_MAX = 500_000;
+const PARTS = 200;
 
-export async function generateCalls(client: ClickHouseClient, { count, from, to, onProgress }: GeneratedCalls): Promise<void> {
-  for (let start = 0; start < count; start += PART_ROWS) {
-    const rows = Math.min(PART_ROWS, count - start);
+export async function generateCalls(client: ClickHouseClient, options: GeneratedCalls): Promise<void> {
+  const { count, from, to, made = 0, onProgress } = options;
+  const partRows = Math.min(PART_ROWS_MAX, Math.max(PART_ROWS_MIN, Math.ceil(count / PARTS)));
+  for (let start = made; start < count; start += partRows) {
+    const rows = Math.min(partRows, count - start);
     await client.command({
       query: `INSERT INTO calls (${Object.keys(COLUMNS).join(', ')}) ${SELECT}`,
       query_params: { start, rows, count, from_us: from.getTime() * 1000, span_us: (to.getTime() - from.getTime()) * 1000 },
-      clickhouse_settings: { max_insert_threads: '1', max_threads: 2, insert_deduplicate: 0 },
+      clickhouse_settings: {
+        max_insert_threads: '1',
+        max_threads: 2,
+        insert_deduplicate: 0,
+        max_insert_block_size: String(partRows),
+        min_insert_block_size_rows: String(partRows),
+      },
     });
     onProgress?.(start + rows);
   }

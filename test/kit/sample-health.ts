@@ -9,6 +9,8 @@ export interface HealthRow {
   readonly metric: string;
   readonly instance: string;
   readonly label: string;
+  /** When its process began; missing: it does not say. */
+  readonly began?: number;
   /** Seconds since 1970. */
   readonly at: number;
   readonly value: number;

@@ -115,6 +115,8 @@ test('calls are shared out, and operators see all workers as one proxy', async (
   await waitFor('their records', () => ingest.records().length === calls || undefined);
   expect(await proxy.metric('glassway_proxy_calls_total')).toBe(calls);
   expect(await proxy.metric('glassway_proxy_journal_ok')).toBe(1);
+  expect(await proxy.metric('process_start_time_seconds')).toBeLessThanOrEqual(Date.now() / 1000);
+  expect(await proxy.metric('process_start_time_seconds')).toBeGreaterThan(Date.now() / 1000 - 600);
   expect(await proxy.report()).toMatchObject({
     ready: true,
     ingest_url: ingest.url,
