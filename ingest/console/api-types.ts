@@ -64,6 +64,7 @@ export type CallSummary = Pick<
   | 'duration_ms'
   | 'ttfb_ms'
   | 'ttft_ms'
+  | 'answer_ttft_ms'
   | 'overhead_ms'
   | 'user_id'
   | 'session_id'

@@ -95,6 +95,8 @@ export interface FieldDefaults {
 export interface PanelOptions {
   readonly legend?: {
     readonly showLegend?: boolean;
+    /** A heatmap's. */
+    readonly show?: boolean;
     readonly calcs?: readonly string[];
     readonly sortBy?: string;
     readonly sortDesc?: boolean;
@@ -104,6 +106,7 @@ export interface PanelOptions {
   readonly sortBy?: readonly { readonly displayName: string; readonly desc?: boolean }[];
   readonly content?: string;
   readonly yAxis?: { readonly unit?: string };
+  readonly rowsFrame?: { readonly value?: string };
   readonly color?: { readonly exponent?: number };
 }
 

@@ -5,7 +5,7 @@
 import { CALL_COLUMNS, OUTCOMES, type Outcome } from '../../contract/columns.ts';
 import type { CallRow, CapturedBodies } from '../../contract/record.ts';
 import type { CallSummary, CallsAnswer, FacetValue, HistogramAnswer, ValuesAnswer } from './api-types.ts';
-import { FILTERS, type FilterName } from './filters.ts';
+import { type CallFilter, FILTERS, type FilterName } from './filters.ts';
 import { afterSql, type Cursor, cursorSql, formatCursor, type Order, orderSql } from './order.ts';
 import type { Read } from './read.ts';
 import { bucketSeconds, bucketTimes, CALLS, isoTime, period, type Scope, source } from './source.ts';
@@ -13,7 +13,7 @@ import { bucketSeconds, bucketTimes, CALLS, isoTime, period, type Scope, source 
 const LIST_COLUMNS = [
   ...['id', 'project', 'provider', 'operation', 'upstream', 'path', 'request_model', 'response_model', 'stream', 'status', 'outcome'],
   ...['error_type', 'finish_reason', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'reasoning_tokens', 'usage_source'],
-  ...['duration_ms', 'ttfb_ms', 'ttft_ms', 'overhead_ms', 'user_id', 'session_id', 'trace_id', 'tags', 'sdk'],
+  ...['duration_ms', 'ttfb_ms', 'ttft_ms', 'answer_ttft_ms', 'overhead_ms', 'user_id', 'session_id', 'trace_id', 'tags', 'sdk'],
 ].join(', ');
 
 type ListRow = Omit<CallSummary, 'started_at' | 'cost_usd'> & { stored_at: string; cost: number | null; place: Cursor };
@@ -123,11 +123,16 @@ export async function readValues(scope: Scope, of: ValuesOf, containing: string,
 function valuesSql({ filter }: Scope, of: ValuesOf): { expression: string; filter: Scope['filter']; params: Record<string, string> } {
   if ('filter' in of) {
     const { [of.filter]: _, ...equal } = filter.equal;
-    return { expression: `toString(${FILTERS[of.filter]})`, filter: { ...filter, equal }, params: {} };
+    const { [of.filter]: __, ...unequal } = filter.unequal;
+    return { expression: `toString(${FILTERS[of.filter]})`, filter: { ...filter, equal, unequal }, params: {} };
   }
-  const tags = filter.tags.filter(({ name }) => name !== of.tag);
   if (of.tag === '') return { expression: 'arrayJoin(mapKeys(tags))::String', filter, params: {} };
-  return { expression: 'tags[{values_of:String}]', filter: { ...filter, tags }, params: { values_of: of.tag } };
+  const others = (tags: CallFilter['tags']): CallFilter['tags'] => tags.filter(({ name }) => name !== of.tag);
+  return {
+    expression: 'tags[{values_of:String}]',
+    filter: { ...filter, tags: others(filter.tags), withoutTags: others(filter.withoutTags) },
+    params: { values_of: of.tag },
+  };
 }
 
 /** One call by its id. Ids are the callers' own and may repeat: `startedAt` picks one, else it is the latest. */

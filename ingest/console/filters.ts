@@ -1,7 +1,7 @@
 /**
  * What calls can be filtered by: the parameters' names, what each is compared with, and the conditions they make.
  * Takes values that params.ts has checked; gives SQL whose every value is a bound parameter. Several values of one
- * filter mean any of them; different filters must all hold.
+ * filter mean any of them; different filters must all hold. Whatever is filtered by equality can be left out too.
  */
 
 /** The model a call is counted under: what the provider says it used, else what was asked for. */
@@ -57,14 +57,17 @@ export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
 
 export interface CallFilter {
   readonly equal: Filters;
+  /** Calls with none of these values; those that have no value at all stay. */
+  readonly unequal: Filters;
   readonly ranges: Readonly<Partial<Record<RangeName, Bounds>>>;
   readonly tags: readonly TagFilter[];
+  readonly withoutTags: readonly TagFilter[];
   readonly stream?: boolean;
   /** '' looks for nothing. */
   readonly text: string;
 }
 
-export const NO_FILTER: CallFilter = { equal: {}, ranges: {}, tags: [], text: '' };
+export const NO_FILTER: CallFilter = { equal: {}, unequal: {}, ranges: {}, tags: [], withoutTags: [], text: '' };
 
 export interface Conditions {
   readonly sql: readonly string[];
@@ -74,12 +77,15 @@ export interface Conditions {
 export function conditions(filter: CallFilter): Conditions {
   const sql: string[] = [];
   const params: Record<string, unknown> = {};
-  for (const name of FILTER_NAMES) {
-    const values = filter.equal[name];
-    if (values === undefined) continue;
-    params[`filter_${name}`] = values;
-    sql.push(`${FILTERS[name]} IN {filter_${name}:Array(String)}`);
-  }
+  for (const [values, operator, prefix] of [
+    [filter.equal, 'IN', 'filter'],
+    [filter.unequal, 'NOT IN', 'without'],
+  ] as const)
+    for (const name of FILTER_NAMES) {
+      if (values[name] === undefined) continue;
+      params[`${prefix}_${name}`] = values[name];
+      sql.push(`${FILTERS[name]} ${operator} {${prefix}_${name}:Array(String)}`);
+    }
   for (const name of RANGE_NAMES)
     for (const [end, comparison] of [
       ['min', '>='],
@@ -95,18 +101,25 @@ export function conditions(filter: CallFilter): Conditions {
     params['text'] = filter.text;
     sql.push(`(${SEARCHED.map((column) => `positionCaseInsensitiveUTF8(${column}, {text:String}) > 0`).join(' OR ')})`);
   }
-  addTags(filter.tags, sql, params);
-  return { sql, params };
+  const held = tagConditions(filter.tags, 'tag');
+  const left = tagConditions(filter.withoutTags, 'without_tag');
+  return {
+    sql: [...sql, ...held.sql, ...left.sql.map((condition) => `NOT (${condition})`)],
+    params: { ...params, ...held.params, ...left.params },
+  };
 }
 
-function addTags(tags: readonly TagFilter[], sql: string[], params: Record<string, unknown>): void {
+/** A condition for each tag's name: that a call has it with one of the values, or at all. */
+function tagConditions(tags: readonly TagFilter[], prefix: string): Conditions {
+  const params: Record<string, unknown> = {};
   const names = [...new Set(tags.map(({ name }) => name))];
-  for (const [index, name] of names.entries()) {
-    const values = tags.flatMap((tag) => (tag.name === name && tag.value !== undefined ? [tag.value] : []));
-    params[`tag_${index}`] = name;
-    sql.push(`mapContains(tags, {tag_${index}:String})`);
-    if (tags.some((tag) => tag.name === name && tag.value === undefined)) continue;
-    params[`tag_${index}_values`] = values;
-    sql.push(`tags[{tag_${index}:String}] IN {tag_${index}_values:Array(String)}`);
-  }
+  const sql = names.map((name, index) => {
+    params[`${prefix}_${index}`] = name;
+    const has = `mapContains(tags, {${prefix}_${index}:String})`;
+    const own = tags.filter((tag) => tag.name === name);
+    if (own.some(({ value }) => value === undefined)) return has;
+    params[`${prefix}_${index}_values`] = own.map(({ value }) => value);
+    return `${has} AND tags[{${prefix}_${index}:String}] IN {${prefix}_${index}_values:Array(String)}`;
+  });
+  return { sql, params };
 }

@@ -19,6 +19,8 @@ import { DIRECTIONS, type Listing, type Order } from './order.ts';
 
 export { BadParameter } from './bad-parameter.ts';
 
+/** Before the name of a filter: calls with this value are left out. A name of its own, so that no value needs an escape. */
+const NOT = 'not-';
 const FILTER_VALUES_MAX = 50;
 const FILTER_VALUE_CHARS_MAX = 512;
 const DECIMAL = /^\d{1,9}(\.\d{1,9})?$/;
@@ -99,9 +101,11 @@ export class Params {
       return bounds === undefined ? [] : [[name, bounds] as const];
     });
     return {
-      equal: this.#equal(),
+      equal: this.#equal(''),
+      unequal: this.#equal(NOT),
       ranges: Object.fromEntries(ranges),
-      tags: this.#values('tag').map(parseTag),
+      tags: this.#tags('tag'),
+      withoutTags: this.#tags(`${NOT}tag`),
       ...(stream !== undefined && { stream: stream === 'true' }),
       text: this.text('q'),
     };
@@ -119,13 +123,17 @@ export class Params {
     return text;
   }
 
-  #equal(): Filters {
+  #tags(name: string): TagFilter[] {
+    return this.#values(name).map((text) => parseTag(name, text));
+  }
+
+  #equal(prefix: '' | typeof NOT): Filters {
     const filters: Partial<Record<FilterName, readonly string[]>> = {};
     for (const name of FILTER_NAMES) {
-      const values = this.#values(name);
+      const values = this.#values(prefix + name);
       if (values.length === 0) continue;
       const strange = name === 'outcome' ? values.find((value) => !(OUTCOMES as readonly string[]).includes(value)) : undefined;
-      if (strange !== undefined) throw new BadParameter(name, strange, `one of ${OUTCOMES.join(', ')}`);
+      if (strange !== undefined) throw new BadParameter(prefix + name, strange, `one of ${OUTCOMES.join(', ')}`);
       filters[name] = values;
     }
     return filters;
@@ -179,10 +187,10 @@ function parseRange(text: string): number {
 }
 
 /** `name=value`, or `name` for any value. A tag's name is part of a header's, which has no equals sign. */
-function parseTag(text: string): TagFilter {
+function parseTag(parameter: string, text: string): TagFilter {
   const at = text.indexOf('=');
   const name = at === -1 ? text : text.slice(0, at);
-  if (name === '') throw new BadParameter('tag', text, 'name=value, or a name alone: env=production');
+  if (name === '') throw new BadParameter(parameter, text, 'name=value, or a name alone: env=production');
   return at === -1 ? { name } : { name, value: text.slice(at + 1) };
 }
 

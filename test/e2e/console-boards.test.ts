@@ -339,8 +339,9 @@ test('a heavy question ends in ClickHouse when its page goes away', async () => 
 test('leaving a board gives up what it has asked for', async () => {
   const { page } = await visit('/?view=connect');
   await page.route(/panels/, () => {});
+  const asked = page.waitForRequest(/boards\/latency\/panels/);
   await page.getByRole('navigation').getByRole('link', { name: 'Latency' }).click();
-  await page.waitForRequest(/boards\/latency\/panels/);
+  await asked;
   const givenUp = page.waitForEvent('requestfailed', (request) => /boards\/latency\/panels/.test(request.url()));
   await page.getByRole('navigation').getByRole('link', { name: 'Connect' }).click();
   expect((await givenUp).failure()?.errorText).toBe('net::ERR_ABORTED');

@@ -163,7 +163,7 @@ test('filters combine as chips, suggest what there is, stand in the address, and
   await totals(page).getByText('25 calls').waitFor();
   await page.getByRole('button', { name: 'Errors only' }).click();
   await totals(page).getByText('1 call').waitFor();
-  await page.getByText('rate limited').first().waitFor();
+  await page.locator('table.calls .badge:visible', { hasText: 'rate limited' }).waitFor();
   const { page: copy } = await visit(page.url().slice(glassway.consoleUrl.length));
   await totals(copy).getByText('1 call').waitFor();
   expect(await copy.locator('.chip').allInnerTexts()).toEqual(await page.locator('.chip').allInnerTexts());

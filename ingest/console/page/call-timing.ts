@@ -2,7 +2,8 @@
 
 import type { CallRow } from '../../../contract/record.ts';
 import { html, type VNode } from '../vendor/preact.js';
-import { formatDuration, formatDurationTick, formatPercent, share } from './format.ts';
+import { formatCount, formatDuration, formatDurationTick, formatPercent, share } from './format.ts';
+import { outputSpeed } from './output-speed.ts';
 
 interface Bar {
   readonly label: string;
@@ -15,7 +16,7 @@ interface Bar {
 export function Timing({ call }: { call: CallRow }): VNode {
   const bars = toBars(call);
   const total = Math.max(call.duration_ms ?? 0, ...bars.map((bar) => bar.to));
-  const rate = tokensPerSecond(call);
+  const speed = outputSpeed(call);
   return html`
     <section>
       <h3>Timing</h3>
@@ -31,7 +32,7 @@ export function Timing({ call }: { call: CallRow }): VNode {
         )}
       </ol>
       <dl class="facts">
-        ${rate !== undefined && html`<div><dt>Output speed</dt><dd>${rate} tokens per second after the first</dd></div>`}
+        ${speed !== undefined && html`<div><dt>Output speed</dt><dd>${formatCount(Math.round(speed))} tokens per second of the answer</dd></div>`}
         ${call.overhead_ms !== null && html`<div><dt>Glassway's share</dt><dd>${formatDuration(call.overhead_ms)} (${formatPercent(share(call.overhead_ms, call.duration_ms))} of the call)</dd></div>`}
       </dl>
     </section>`;
@@ -85,10 +86,4 @@ function toBars(call: CallRow): Bar[] {
       tone: 'total',
     });
   return bars;
-}
-
-function tokensPerSecond(call: CallRow): string | undefined {
-  if (call.output_tokens === null || call.ttft_ms === null || call.duration_ms === null || call.duration_ms <= call.ttft_ms)
-    return undefined;
-  return String(Math.round(((call.output_tokens - 1) / (call.duration_ms - call.ttft_ms)) * 1000));
 }

@@ -39,7 +39,7 @@ export function Nav({ state, change, empty, liveness, hasSession }: NavProps): V
         <a class="brand" href="./" onClick=${(event: MouseEvent) => plainClick(event, () => change(atView(FIRST_VIEW)))}>
           <img src="page/icon.svg" width="22" height="22" alt="" /><span>Glassway</span>
         </a>
-        <span class=${`live ${liveness}`} role="status"><i aria-hidden="true"></i>${LIVENESS_LABELS[liveness]}</span>
+        <span class=${`liveness ${liveness}`} role="status"><i aria-hidden="true"></i>${LIVENESS_LABELS[liveness]}</span>
         <${ThemeButton} />
         ${
           !empty &&

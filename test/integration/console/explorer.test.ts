@@ -24,6 +24,7 @@ const FROM = `${DAY}T00:00:00Z`;
 const TO = `${DAY}T12:00:00Z`;
 const PERIOD = `from=${FROM}&to=${TO}`;
 const ROWS = sampleCalls({ count: 2000, from: new Date(FROM), to: new Date(TO), seed: 21 });
+const MODEL = ROWS[0]?.response_model || ROWS[0]?.request_model || '';
 const OTHER_DAY = new Date(Date.now() - 5 * 86_400_000).toISOString().slice(0, 10);
 const OTHER_PERIOD = `from=${OTHER_DAY}T00:00:00Z&to=${OTHER_DAY}T23:59:59Z`;
 
@@ -95,6 +96,27 @@ describe('filters', () => {
     ['tag=env%3Dstaging&tag=env%3Dproduction&tag=feature%3Drerank', (row) => row.tags['feature'] === 'rerank'],
     ['tag=feature', () => true],
     ['tag=nothing', () => false],
+    ['not-outcome=ok', (row) => row.outcome !== 'ok'],
+    ['not-project=checkout&not-project=search', (row) => row.project !== 'checkout' && row.project !== 'search'],
+    ['project=checkout&not-outcome=ok', (row) => row.project === 'checkout' && row.outcome !== 'ok'],
+    ['project=checkout&not-project=checkout', () => false],
+    // Who has none is not the one that is left out.
+    [
+      `not-user=${ROWS.find((row) => row.user_id !== '')?.user_id}`,
+      (row) => row.user_id !== ROWS.find((other) => other.user_id !== '')?.user_id,
+    ],
+    [`not-model=${MODEL}`, (row) => (row.response_model || row.request_model) !== MODEL],
+    ['not-status=200&not-status=429', (row) => row.status !== 200 && row.status !== 429],
+    // A value that begins with the sign is a value like any other.
+    ['project=not-checkout', () => false],
+    ['not-project=not-checkout&not-project=-x&not-project=!x', () => true],
+    ["not-project=') OR 1=1 --", () => true],
+    ['not-tag=env%3Dstaging', (row) => row.tags['env'] !== 'staging'],
+    ['not-tag=feature', () => false],
+    ['not-tag=nothing', () => true],
+    ['not-tag=nothing%3Dx', () => true],
+    ['tag=feature%3Drerank&not-tag=env%3Dstaging', (row) => row.tags['feature'] === 'rerank' && row.tags['env'] !== 'staging'],
+    ['not-tag=env%3Dstaging&not-tag=feature%3Drerank', (row) => row.tags['env'] !== 'staging' && row.tags['feature'] !== 'rerank'],
     ['error_type=rate_limit_exceeded', (row) => row.error_type === 'rate_limit_exceeded'],
     ['status=429&status=500', (row) => row.status === 429 || row.status === 500],
     ['sdk=openai-python', (row) => row.sdk === 'openai-python'],

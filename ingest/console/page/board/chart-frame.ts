@@ -2,15 +2,12 @@
 
 import type { EChartsOption } from '../../vendor/echarts.js';
 import { formatBucket } from '../format.ts';
+import { timeTicks } from '../time-ticks.ts';
 import type { Size } from './chart.ts';
 import type { Palette } from './palette.ts';
 import type { Lines } from './series.ts';
 
-/** Room that a label of the time axis takes with what must be free beside it. */
-const LABEL_PX = 92;
 const Y_LABEL_PX = 52;
-/** Lengths that people read clocks by; a label stands where the local time is a multiple. */
-const TICK_SECONDS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000];
 
 export interface TooltipRow {
   readonly colour: string;
@@ -19,25 +16,18 @@ export interface TooltipRow {
 }
 
 export function timeAxis({ times, bucketSeconds }: Pick<Lines, 'times' | 'bucketSeconds'>, palette: Palette, size: Size): object {
-  const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
-  const labelsMax = Math.max(2, Math.floor((size.width - Y_LABEL_PX) / LABEL_PX));
-  const tick = TICK_SECONDS.find((seconds) => seconds >= bucketSeconds && span / seconds <= labelsMax) ?? 2_592_000;
+  const ticks = timeTicks(times, bucketSeconds, size.width - Y_LABEL_PX);
   return {
     type: 'category',
-    data: times.map((time) => formatBucket(time, Math.max(bucketSeconds, tick >= 86_400 ? 86_400 : 0))),
+    data: times.map((time) => formatBucket(time, Math.max(bucketSeconds, ticks.seconds >= 86_400 ? 86_400 : 0))),
     axisLine: { lineStyle: { color: palette.pointer } },
     axisTick: { show: false },
     axisLabel: {
       ...labelStyle(palette),
       hideOverlap: true,
-      interval: (index: number) => localSeconds(times[index] ?? 0) % tick < bucketSeconds,
+      interval: ticks.isTick,
     },
   };
-}
-
-/** Multiples of hours and days are those of the reader's clock. */
-function localSeconds(seconds: number): number {
-  return seconds - new Date(seconds * 1000).getTimezoneOffset() * 60;
 }
 
 export function labelStyle(palette: Palette): object {

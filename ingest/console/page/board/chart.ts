@@ -7,7 +7,9 @@ import type { ECharts, EChartsOption } from '../../vendor/echarts.js';
 import { html, useEffect, useMemo, useRef, useState, type VNode } from '../../vendor/preact.js';
 import { useTheme } from '../theme.ts';
 import { chartKeys, KEYS_HINT } from './chart-keys.ts';
+import { bucketOf, followMoment, showMoment } from './crosshair.ts';
 import { type Palette, readPalette } from './palette.ts';
+import type { Lines } from './series.ts';
 
 export interface Size {
   readonly width: number;
@@ -19,6 +21,8 @@ interface ChartProps {
   readonly build: BuildOption;
   /** What the chart says, for those who do not see it. */
   readonly label: string;
+  /** What its columns stand for. */
+  readonly times: Pick<Lines, 'times' | 'bucketSeconds'>;
   /** Told the first and last bucket that were dragged over. */
   readonly onZoom: (first: number, last: number) => void;
 }
@@ -34,7 +38,7 @@ function loadLibrary(): Promise<Library> {
   return library;
 }
 
-export function Chart({ build, label, onZoom }: ChartProps): VNode {
+export function Chart({ build, label, times, onZoom }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const [chart, setChart] = useState<ECharts | undefined>(undefined);
   const [failed, setFailed] = useState(false);
@@ -42,6 +46,7 @@ export function Chart({ build, label, onZoom }: ChartProps): VNode {
   const theme = useTheme();
   const zoom = useRef(onZoom);
   zoom.current = onZoom;
+  const moment = useMoment(chart, times);
   const press = useMemo(() => (chart ? chartKeys(chart, (...range) => zoom.current(...range)) : undefined), [chart]);
 
   useEffect(() => {
@@ -84,8 +89,40 @@ export function Chart({ build, label, onZoom }: ChartProps): VNode {
 
   return html`<div class="chart-frame" role="img" aria-label=${label} aria-description=${KEYS_HINT} tabindex="0" onKeyDown=${press}>
     <div class="chart" ref=${place}></div>
+    <i class="crosshair" ref=${moment} hidden aria-hidden="true"></i>
     ${failed ? html`<p class="muted chart-note">The chart library could not be loaded. Reload the page.</p>` : !chart && html`<div class="bone chart-bone"></div>`}
   </div>`;
+}
+
+/** Gives the ref of the line that shows where the pointer is on another chart; the library draws its own under its own pointer. */
+function useMoment(chart: ECharts | undefined, { times, bucketSeconds }: ChartProps['times']): { current: HTMLElement | null } {
+  const line = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!chart) return;
+    const show = (seconds: number | undefined): void => {
+      if (!line.current) return;
+      const at = seconds === undefined ? undefined : bucketOf(times, bucketSeconds, seconds);
+      line.current.hidden = at === undefined;
+      if (at !== undefined) line.current.style.left = `${chart.getDom().offsetLeft + chart.convertToPixel({ xAxisIndex: 0 }, at)}px`;
+    };
+    const move = ({ offsetX }: { offsetX: number }): void => {
+      const at = Math.round(chart.convertFromPixel({ xAxisIndex: 0 }, offsetX));
+      showMoment(times[at], show);
+    };
+    const leave = (): void => showMoment(undefined, show);
+    const pad = chart.getZr();
+    pad.on('mousemove', move);
+    pad.on('globalout', leave);
+    const stop = followMoment(show);
+    return () => {
+      stop();
+      if (!chart.isDisposed()) {
+        pad.off('mousemove', move);
+        pad.off('globalout', leave);
+      }
+    };
+  }, [chart, times]);
+  return line;
 }
 
 /** Dragging over a chart chooses a time range; the library's own buttons for it are not shown. */

@@ -30,12 +30,12 @@ export function DataTable({ panel, answer, state, change }: TableProps): VNode {
     const next = { column: name, descending: sort?.column === name ? !sort.descending : isNumeric(answer.columns, name) };
     change({ sorts: { ...state.sorts, [panel.id]: formatSort(next) } }, 'replace');
   };
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${`${panel.title}, table`}>
+  return html`<div class="scroll edges" tabindex="0" role="region" aria-label=${`${panel.title}, table`}>
     <table class="data">
       <thead><tr>${answer.columns.map(({ name, kind }, at) => {
         const direction = sort?.column === name ? (sort.descending ? 'descending' : 'ascending') : undefined;
         return html`<th key=${name} scope="col" class=${kind === 'number' ? 'num' : ''} aria-sort=${direction} >
-          <button type="button" onClick=${() => sortBy(name)}>${fields[at]?.title}<span class="arrow" aria-hidden="true">${direction === undefined ? '' : direction === 'descending' ? '↓' : '↑'}</span></button></th>`;
+          <button type="button" style=${headingWidth(fields[at]?.title ?? name)} onClick=${() => sortBy(name)}>${fields[at]?.title}<span class="arrow" aria-hidden="true">${direction === undefined ? '' : direction === 'descending' ? '↓' : '↑'}</span></button></th>`;
       })}</tr></thead>
       <tbody>${shown.map(
         (row) =>
@@ -70,6 +70,18 @@ function Cell({ name, value, field, state, change }: CellProps): VNode {
   if (target === undefined)
     return html`<span class=${value === null || value === '' ? 'muted' : 'ellipsis'} style=${width} title=${text.length > 24 ? text : undefined}>${shown}</span>`;
   return html`<a class="ellipsis" style=${width} href=${formatState(target)} title=${link?.title} onClick=${(event: MouseEvent) => plainClick(event, () => change(target))}>${shown}</a>`;
+}
+
+const HEADING_LINE_CHARS_MAX = 12;
+const HEADING_LINES_MAX = 3;
+
+/** A heading takes one line, a long one two or three: a column is wider for it rather than a row of headings five lines high. */
+export function headingWidth(title: string): { minWidth: string } {
+  const longest = Math.max(...title.split(' ').map((word) => word.length));
+  const lines = Math.min(HEADING_LINES_MAX, Math.ceil(title.length / HEADING_LINE_CHARS_MAX));
+  // Words do not fill their lines, and capital letters are wider than `ch`, the width of a zero.
+  const chars = lines === 1 ? title.length : Math.max(longest, Math.ceil((title.length / lines) * 1.15));
+  return { minWidth: `${chars}ch` };
 }
 
 function isNumeric(columns: readonly Column[], name: string): boolean {

@@ -39,7 +39,7 @@ export function fieldOf(panel: Panel, name: string): Field {
 }
 
 /** Grafana's colour names → the style sheet's. */
-const COLOUR_VARIABLES: Readonly<Record<string, string>> = { green: '--good', orange: '--warn', red: '--bad' };
+export const COLOUR_VARIABLES: Readonly<Record<string, string>> = { green: '--good', orange: '--warn', red: '--bad' };
 
 export function colourVariable(colour: string): string {
   return COLOUR_VARIABLES[colour] ?? '--text';

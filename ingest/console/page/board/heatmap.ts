@@ -22,7 +22,17 @@ export function Heatmap({ panel, answer, onZoom }: DrawProps): VNode {
     const to = cells.times[Math.min(last, cells.times.length - 1)];
     if (from !== undefined && to !== undefined) onZoom(from * 1000, (to + cells.bucketSeconds) * 1000);
   };
-  return html`<${Chart} build=${build} label=${describe(panel, answer, cells)} onZoom=${zoom} />`;
+  return html`<${Chart} build=${build} times=${cells} label=${describe(panel, answer, cells)} onZoom=${zoom} />
+    <${Scale} panel=${panel} cells=${cells} />`;
+}
+
+/** What the shades stand for, from the least to the most of a cell. */
+function Scale({ panel, cells }: { readonly panel: Panel; readonly cells: Lines }): VNode | null {
+  if (panel.options?.legend?.show === false) return null;
+  const values = cells.lines.flatMap((line) => line.values.flatMap((value) => (value === null || value <= 0 ? [] : [value])));
+  const { format } = fieldOf(panel, cells.lines[0]?.column ?? '');
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => format(Number.isFinite(value) ? value : null));
+  return html`<p class="heat-scale num muted">${least}<i aria-hidden="true"></i>${most}<span> ${panel.options?.rowsFrame?.value?.toLowerCase()} a cell</span></p>`;
 }
 
 /** Which bound most values are below, in words. */

@@ -1,6 +1,6 @@
 /** The colours of charts: the style sheet's, read as they are in the theme of the moment, and who gets which. */
 
-import { OUTCOME_LABELS } from '../parts.ts';
+import { OUTCOME_LABELS } from '../outcomes.ts';
 
 export interface Palette {
   readonly text: string;
@@ -44,13 +44,20 @@ export function readPalette(): Palette {
 const CATEGORY_COUNT = 12;
 const REST = new Set(['(others)', '(not known)', '']);
 
+/** Ways in which something of Glassway's own ends (contract/events.ts): a batch that is done must not look like a fault. */
+const ENDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  outcome: Object.fromEntries(Object.entries(OUTCOME_LABELS).map(([outcome, { tone }]) => [outcome, tone])),
+  result: { done: 'ok', inserted: 'ok', later: 'limit', refused: 'bad', rejected: 'bad' },
+  status: { 200: 'ok' },
+};
+
 /** Who has which of the category colours, by what they are, as long as the page lives: a project looks alike on every chart. */
 const owners = new Map<string, Map<string, number>>();
 
-/** The variable of a named line's colour. Outcomes have colours of their own; what is left over has none. */
+/** The variable of a named line's colour. Good and bad ends have colours of their own; what is left over has none. */
 export function colourOfName(dimension: string, name: string): string {
-  const outcome = dimension === 'outcome' ? OUTCOME_LABELS[name] : undefined;
-  if (outcome !== undefined) return `--tone-${outcome.tone}`;
+  const tone = ENDS[dimension]?.[name];
+  if (tone !== undefined) return `--tone-${tone}`;
   if (REST.has(name)) return '--tone-quiet';
   const slots = owners.get(dimension) ?? new Map<string, number>();
   const slot = slots.get(name) ?? freeSlot(new Set(slots.values()), hash(name) % CATEGORY_COUNT);

@@ -9,6 +9,7 @@ import { type LoadError, type Loaded, useLoaded } from '../data.ts';
 import { plainClick, useDismiss } from '../parts.ts';
 import { isoSecond } from '../toolbar.ts';
 import { type Change, formatState, type PageState, refreshSeconds } from '../url-state.ts';
+import { asksSomething, dependsOnRange, pointsOf } from './asked.ts';
 import { boardQuery, chosenValues } from './choices.ts';
 import { DataTable } from './data-table.ts';
 import { BarGauge, lastValue, Stat, TextPanel } from './figures.ts';
@@ -38,19 +39,17 @@ interface PanelCardProps {
 
 /** Whose chart can be shown as a table. */
 const CHARTS = new Set(['timeseries', 'heatmap', 'bargauge']);
-/** Buckets of time for each column of the grid, so that bars are wide enough to point at. */
-const POINTS_PER_COLUMN: Readonly<Record<string, number>> = { bars: 6, lines: 6, heatmap: 5 };
 const COMPARED_EVERY_REFRESHES = 6;
 const SIGHT_MARGIN = '160px';
 
 export function PanelCard({ name, board, panel, state, change, defaults, ready, report }: PanelCardProps): VNode {
   const [place, inSight] = useInSight();
-  const asked = (panel.targets ?? []).some(({ rawSql }) => rawSql !== undefined);
+  const asked = asksSomething(panel);
   const query = boardQuery(state, board, defaults, { points: String(pointsOf(panel)) });
   const path = asked && ready ? `api/boards/${name}/panels/${panel.id}?${query}` : null;
   const loaded = useLoaded<PanelAnswer>(path, refreshSeconds(state), inSight);
   // What was before changes little from one refresh to the next, and nobody waits for it.
-  const compared = panel.type === 'stat' && path !== null && loaded.data !== undefined;
+  const compared = panel.type === 'stat' && path !== null && loaded.data !== undefined && dependsOnRange(panel);
   const before = useLoaded<PanelAnswer>(
     compared ? `${path}&periods_back=1` : null,
     refreshSeconds(state) * COMPARED_EVERY_REFRESHES,
@@ -128,11 +127,6 @@ function isEmpty(panel: Panel, answer: PanelAnswer): boolean {
 function emptyNote(panel: Panel, state: PageState): string {
   if (panel.title === 'One call' && state.call === '') return 'Choose a call in the list above, or write its id into “Call”.';
   return 'Nothing in this time range';
-}
-
-function pointsOf(panel: Panel): number {
-  const kind = panel.type === 'heatmap' ? 'heatmap' : panel.fieldConfig?.defaults.custom?.drawStyle === 'bars' ? 'bars' : 'lines';
-  return Math.max(10, Math.round(panel.gridPos.w * (POINTS_PER_COLUMN[kind] ?? 10)));
 }
 
 function NextLink({ link, state, change }: { link: NonNullable<Panel['links']>[number]; state: PageState; change: Change }): VNode | null {

@@ -52,7 +52,7 @@ export function TimeSeries({ panel, answer, onZoom, hidden: hiddenNames, onHide 
     if (from !== undefined && to !== undefined) onZoom(from * 1000, (to + lines.bucketSeconds) * 1000);
   };
   return html`
-    <${Chart} build=${build} label=${describe(panel, sorted, calcs, field)} onZoom=${zoom} />
+    <${Chart} build=${build} times=${lines} label=${describe(panel, sorted, calcs, field)} onZoom=${zoom} />
     <${Legend} lines=${sorted} calcs=${calcs} field=${field} hidden=${hidden} toggle=${toggle} />`;
 }
 
@@ -65,14 +65,20 @@ interface LegendProps {
 }
 
 function Legend({ lines, calcs, field, hidden, toggle }: LegendProps): VNode {
-  return html`<ul class="legend" aria-label="Legend">
+  // Of the lines' figures the first stands alone where the panel is narrow.
+  const names = calcs.map((calc) => CALC_TITLES[calc].toLowerCase());
+  return html`<ul class="legend edges" aria-label="Legend">
+    <li class="legend-calcs muted small" aria-hidden="true">${names[0]}${names.slice(1).map((name) => html`<span class="legend-more"> · ${name}</span>`)}</li>
     ${lines.map(
       (
         line,
       ) => html`<li key=${line.name}><button type="button" aria-pressed=${!hidden.has(line.name)} onClick=${(event: MouseEvent) => toggle(line.name, event)}
         title=${calcs.map((calc) => `${CALC_TITLES[calc]} ${field.format(calculate(calc, line.values))}`).join(', ')}>
         <i style=${{ background: `var(${line.colour})` }} aria-hidden="true"></i><span class="ellipsis">${outcomeLabel(line.name)}</span>
-        ${calcs.slice(0, 1).map((calc) => html`<span key=${calc} class="num muted"><span class="visually-hidden">${CALC_TITLES[calc]} </span>${field.format(calculate(calc, line.values))}</span>`)}
+        <span class="num muted">${calcs.map(
+          (calc, at) =>
+            html`<span key=${calc} class=${at === 0 ? '' : 'legend-more'}>${at > 0 && ' · '}<span class="visually-hidden">${CALC_TITLES[calc]} </span>${field.format(calculate(calc, line.values))}</span>`,
+        )}</span>
       </button></li>`,
     )}
   </ul>`;

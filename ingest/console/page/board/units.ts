@@ -46,7 +46,7 @@ const per =
 const same = (format: NumberFormat): Unit => ({ format, tick: format });
 
 const UNITS: Readonly<Record<string, Unit>> = {
-  none: same(plain),
+  none: { format: plain, tick: (value) => (Math.abs(value) >= 10_000 ? formatCountTick(value) : plain(value)) },
   short: { format: short, tick: (value) => (Number.isInteger(value) ? formatCountTick(value) : plain(value)) },
   currencyUSD: { format: dollars, tick: formatCostTick },
   percentunit: { format: formatPercent, tick: (value) => `${plain(value * 100, 2)}%` },

@@ -75,7 +75,7 @@ function TextBox({ variable, state, set }: Omit<ChoiceProps, 'variables'>): VNod
     const next = event.currentTarget.value.trim();
     if (next !== value) set(next === '' ? [] : [next]);
   };
-  return html`<input class="field" type="search" aria-label=${label} placeholder=${label} title=${description} value=${value} onChange=${commit} />`;
+  return html`<input class="field" type="search" size=${label.length + 2} aria-label=${label} placeholder=${label} title=${description} value=${value} onChange=${commit} />`;
 }
 
 function plural(label: string): string {

@@ -2,6 +2,7 @@
 import type { CallSummary } from '../../api-types.ts';
 import { html, type VNode } from '../../vendor/preact.js';
 import { formatCost, formatCount, formatDuration, formatPercent, share, UNKNOWN } from '../format.ts';
+import { outputSpeed } from '../output-speed.ts';
 import { OutcomeBadge } from '../parts.ts';
 
 export interface CallColumn {
@@ -24,7 +25,7 @@ export const CALL_COLUMNS = {
   user: { label: 'User', yields: 3, show: (call) => mono(call.user_id) },
   session: { label: 'Session', yields: 3, show: (call) => mono(call.session_id) },
   model: { label: 'Model', show: modelCell },
-  outcome: { label: 'Outcome', show: outcomeCell },
+  outcome: { label: 'Outcome', yields: 2, show: outcomeCell },
   status: { label: 'Status', numeric: true, yields: 1, show: (call) => (call.status === 0 ? UNKNOWN : String(call.status)) },
   duration: { label: 'Duration', numeric: true, sort: 'duration', yields: 2, show: durationCell },
   ttft: { label: 'First token', numeric: true, sort: 'ttft', yields: 1, show: (call) => formatDuration(call.ttft_ms) },
@@ -100,10 +101,12 @@ export function formatColumns(names: readonly CallColumnName[]): string {
   return usual ? '' : sorted.join(',');
 }
 
+/** On a phone it says how the call ended too, when it did not end well. */
 function modelCell(call: CallSummary): VNode {
   const model = call.response_model || call.request_model;
   return html`<span class="ellipsis strong">${model || UNKNOWN}</span>
-    <span class="ellipsis muted small"><span class="phone-only">${call.project} · </span>${call.provider}${call.operation === 'chat' ? '' : ` · ${call.operation}`}</span>`;
+    <span class="ellipsis muted small"><span class="phone-only">${call.project} · </span>${call.provider}${call.operation === 'chat' ? '' : ` · ${call.operation}`}</span>
+    ${call.outcome !== 'ok' && html`<span class="phone-only"><${OutcomeBadge} outcome=${call.outcome} /></span>`}`;
 }
 
 function outcomeCell(call: CallSummary): VNode {
@@ -126,6 +129,6 @@ function costCell(call: CallSummary): VNode | string {
 }
 
 function speedCell(call: CallSummary): string {
-  if (call.output_tokens === null || call.ttft_ms === null || call.duration_ms === null || call.duration_ms <= call.ttft_ms) return UNKNOWN;
-  return formatCount(Math.round(((call.output_tokens - 1) / (call.duration_ms - call.ttft_ms)) * 1000));
+  const speed = outputSpeed(call);
+  return speed === undefined ? UNKNOWN : formatCount(Math.round(speed));
 }

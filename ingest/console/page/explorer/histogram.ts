@@ -6,6 +6,7 @@ import type { HistogramAnswer } from '../../api-types.ts';
 import { html, useRef, useState, type VNode } from '../../vendor/preact.js';
 import { formatBucket, formatCount, formatSeconds, formatWhole } from '../format.ts';
 import { OUTCOME_LABELS, outcomeLabel } from '../parts.ts';
+import { timeTicks } from '../time-ticks.ts';
 
 interface HistogramProps {
   readonly data: HistogramAnswer | undefined;
@@ -15,7 +16,8 @@ interface HistogramProps {
 const HEIGHT = 100;
 const BAR_WIDTH = 10;
 const BAR_GAP = 1.6;
-const LABELS = 6;
+/** A label that begins further right would not fit. */
+const LABEL_UNTIL = 0.94;
 
 interface Drag {
   readonly first: number;
@@ -60,7 +62,7 @@ export function Histogram({ data, onZoom }: HistogramProps): VNode {
         ${data && at !== undefined && html`<${Tip} data=${data} at=${at} />`}
         ${!data && html`<div class="bone chart-bone"></div>`}
       </div>
-      ${data && html`<${Axis} data=${data} />`}
+      ${data && html`<${Axis} data=${data} width=${place.current?.clientWidth ?? innerWidth} />`}
     </section>`;
 }
 
@@ -92,11 +94,15 @@ function Bars({ data, highest }: { data: HistogramAnswer; highest: number }): VN
   </svg>`;
 }
 
-function Axis({ data }: { data: HistogramAnswer }): VNode {
-  const step = Math.max(1, Math.ceil(data.times.length / LABELS));
-  const shown = data.times.map((time, index) => [time, index] as const).filter(([, index]) => index % step === 0);
+function Axis({ data: { times, bucket_seconds }, width }: { data: HistogramAnswer; width: number }): VNode {
+  const { seconds, isTick } = timeTicks(times, bucket_seconds, width);
+  const shown = times
+    .map((time, index) => [time, index / times.length] as const)
+    .filter(([, place], index) => isTick(index) && place <= LABEL_UNTIL);
+  // A whole minute has no seconds, a whole day no hours.
+  const fineness = seconds >= 86_400 ? 86_400 : seconds >= 60 ? Math.max(bucket_seconds, 60) : bucket_seconds;
   return html`<div class="histogram-axis num" aria-hidden="true">
-    ${shown.map(([time, index]) => html`<span key=${time} style=${{ left: `${(index / data.times.length) * 100}%` }}>${formatBucket(time, data.bucket_seconds)}</span>`)}
+    ${shown.map(([time, place]) => html`<span key=${time} style=${{ left: `${place * 100}%` }}>${formatBucket(time, fineness)}</span>`)}
   </div>`;
 }
 
