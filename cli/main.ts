@@ -13,6 +13,7 @@ import type { Settings } from '../contract/config.ts';
 import { reachableHost, StartError } from '../contract/listen.ts';
 import { createLog } from '../contract/log.ts';
 import { leaveEnvironmentOutOfReports } from '../contract/reports.ts';
+import { makeNothingOld } from '../contract/young-garbage.ts';
 import { runService } from './child.ts';
 import type { DoctorArguments } from './doctor/command.ts';
 import type { EraseArguments } from './erase.ts';
@@ -22,6 +23,7 @@ import type { ResendArguments } from './resend.ts';
 import { VERSION } from './version.ts';
 
 leaveEnvironmentOutOfReports();
+makeNothingOld();
 
 // What is loaded from here on is compiled once for all starts: half of what a start takes. Children read the variable.
 const compiled = enableCompileCache().directory;

@@ -4,7 +4,6 @@
  * have arrived and are not read because the provider takes no more.
  */
 import type { IncomingMessage } from 'node:http';
-import { type Listed, UNLISTED, UnorderedList } from './unordered-list.ts';
 
 export interface SlowUploadLimits {
   /** 0: no limit. */
@@ -12,9 +11,7 @@ export interface SlowUploadLimits {
   readonly bytesMin: number;
 }
 
-/** A request whose body is watched. */
-export interface WatchedUpload extends Listed {
-  readonly req: IncomingMessage;
+interface Upload {
   readonly giveUp: () => void;
   since_ms: number;
   bytes: number;
@@ -24,7 +21,7 @@ const LOOK_MS_MAX = 5_000;
 
 export class SlowUploads {
   readonly #limits: SlowUploadLimits;
-  readonly #uploads = new UnorderedList<WatchedUpload>();
+  readonly #uploads = new Map<IncomingMessage, Upload>();
   readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: SlowUploadLimits) {
@@ -35,16 +32,13 @@ export class SlowUploads {
   }
 
   /** From the headers on; `giveUp` is called at most once. */
-  watch(req: IncomingMessage, giveUp: () => void): WatchedUpload | undefined {
-    if (this.#timer === undefined) return undefined;
-    const upload = { req, giveUp, since_ms: performance.now(), bytes: req.socket.bytesRead, at: UNLISTED };
-    this.#uploads.add(upload);
-    return upload;
+  watch(req: IncomingMessage, giveUp: () => void): void {
+    if (this.#timer !== undefined) this.#uploads.set(req, { giveUp, since_ms: performance.now(), bytes: req.socket.bytesRead });
   }
 
   /** The call is over, whatever became of its body. */
-  forget(upload: WatchedUpload): void {
-    this.#uploads.remove(upload);
+  forget(req: IncomingMessage): void {
+    this.#uploads.delete(req);
   }
 
   close(): void {
@@ -52,19 +46,16 @@ export class SlowUploads {
   }
 
   #look(now_ms: number): void {
-    for (const upload of this.#uploads) this.#check(upload, now_ms);
-  }
-
-  #check(upload: WatchedUpload, now_ms: number): void {
-    const { req } = upload;
-    const { bytesRead } = req.socket;
-    if (req.complete || req.destroyed) this.forget(upload);
-    else if (req.readableLength > 0 || bytesRead - upload.bytes >= this.#limits.bytesMin) {
-      upload.since_ms = now_ms;
-      upload.bytes = bytesRead;
-    } else if (now_ms - upload.since_ms >= this.#limits.window_ms) {
-      this.forget(upload);
-      upload.giveUp();
+    for (const [req, upload] of this.#uploads) {
+      const { bytesRead } = req.socket;
+      if (req.complete || req.destroyed) this.#uploads.delete(req);
+      else if (req.readableLength > 0 || bytesRead - upload.bytes >= this.#limits.bytesMin) {
+        upload.since_ms = now_ms;
+        upload.bytes = bytesRead;
+      } else if (now_ms - upload.since_ms >= this.#limits.window_ms) {
+        this.#uploads.delete(req);
+        upload.giveUp();
+      }
     }
   }
 }
