@@ -68,6 +68,9 @@ const ONE_CALL = lines([
   ')',
 ]);
 
+/** A click on a value narrows what is shown, and leaves the other filters as they are. */
+const KEPT = ['outcome', 'user', 'session', 'cost_min', 'duration_min', 'tempo_datasource'];
+
 export const calls = board({
   name: 'calls',
   description:
@@ -94,6 +97,7 @@ export const calls = board({
           height: 6,
           values: ['calls'],
           by: 'outcome',
+          keep: KEPT,
           sql: askTop('outcome', 'calls', { addRest: true }),
           next: 'errors',
         }),
@@ -120,6 +124,7 @@ export const calls = board({
             'session',
             'trace',
           ],
+          keep: KEPT,
           sql: CALLS,
         }),
         tablePanel({

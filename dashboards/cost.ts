@@ -1,7 +1,7 @@
 /** What is spent, by whom, on what; what a call and 1,000 tokens cost; what caches take over; what has no price. */
 import { board } from './board.ts';
 import { askLabel } from './labels.ts';
-import { barGaugePanel, barsPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
+import { barGaugePanel, barsPanel, linesPanel, statPanel, tablePanel } from './panels.ts';
 import { ask, askTop, lines, matches } from './sql.ts';
 import { filters, tagKey } from './variables.ts';
 
@@ -48,6 +48,7 @@ export const cost = board({
           width: 4,
           column: 'cost_usd',
           sql: ask({ measures: ['cost_usd'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'Forecast for this month',
@@ -56,6 +57,7 @@ export const cost = board({
           width: 4,
           column: 'forecast_usd',
           sql: FORECAST,
+          next: 'overview',
         }),
         statPanel({
           title: 'This month so far',
@@ -63,6 +65,7 @@ export const cost = board({
           width: 4,
           column: 'month_to_date_usd',
           sql: FORECAST,
+          next: 'overview',
         }),
         statPanel({
           title: 'Per call',
@@ -70,6 +73,7 @@ export const cost = board({
           width: 4,
           column: 'cost_per_call_usd',
           sql: ask({ measures: ['cost_per_call_usd'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'Per 1,000 tokens',
@@ -77,6 +81,7 @@ export const cost = board({
           width: 4,
           column: 'cost_per_1k_tokens_usd',
           sql: ask({ measures: ['cost_per_1k_tokens_usd'] }),
+          next: 'latency',
         }),
         statPanel({
           title: 'On calls that did not end well',
@@ -97,6 +102,7 @@ export const cost = board({
           width: 12,
           values: ['cost_usd'],
           by: 'project',
+          keep: ['tag_key'],
           sql: askTop('project', 'cost_usd', { addRest: true }),
           next: 'project',
         }),
@@ -107,6 +113,7 @@ export const cost = board({
           values: ['cost_usd'],
           by: 'model',
           sql: askTop('model', 'cost_usd', { addRest: true }),
+          next: 'calls',
         }),
         barsPanel({
           title: 'Spend by provider',
@@ -115,6 +122,7 @@ export const cost = board({
           values: ['cost_usd'],
           by: 'provider',
           sql: askTop('provider', 'cost_usd', { addRest: true }),
+          next: 'calls',
         }),
         linesPanel({
           title: 'Cost per call by model',
@@ -123,6 +131,7 @@ export const cost = board({
           values: ['cost_per_call_usd'],
           by: 'model',
           sql: askTop('model', 'cost_per_call_usd', { weight: 'calls', addRest: false }),
+          next: 'latency',
         }),
       ],
     },
@@ -143,6 +152,7 @@ export const cost = board({
             ') AS t',
             'ORDER BY time',
           ]),
+          next: 'latency',
         }),
         linesPanel({
           title: 'Input from cache by project',
@@ -150,6 +160,7 @@ export const cost = board({
           width: 12,
           values: ['cache_share'],
           by: 'project',
+          keep: ['tag_key'],
           sql: askTop('project', 'cache_share', { weight: 'calls', addRest: false }),
           next: 'project',
         }),
@@ -181,6 +192,7 @@ export const cost = board({
           columns: ['tag', ...SPEND],
           sortBy: 'cost_usd',
           sql: askLabel('tag', SPEND),
+          next: 'calls',
         }),
       ],
     },
@@ -193,7 +205,7 @@ export const cost = board({
           width: 4,
           column: 'unpriced_calls',
           sql: ask({ measures: ['unpriced_calls'] }),
-          thresholds: worseFrom(1, 1000),
+          next: 'calls',
         }),
         statPanel({
           title: 'Tokens without a price',
@@ -201,6 +213,7 @@ export const cost = board({
           width: 4,
           column: 'unpriced_tokens',
           sql: ask({ measures: ['unpriced_tokens'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'Tokens estimated',
@@ -208,6 +221,7 @@ export const cost = board({
           width: 4,
           column: 'estimated_calls',
           sql: ask({ measures: ['estimated_calls'] }),
+          next: 'pipeline',
         }),
         barGaugePanel({
           title: 'Not priced by model',
@@ -221,6 +235,7 @@ export const cost = board({
             ')',
             'WHERE unpriced_calls > 0 ORDER BY unpriced_calls DESC LIMIT 12',
           ]),
+          next: 'calls',
         }),
       ],
     },

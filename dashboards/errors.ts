@@ -1,6 +1,6 @@
 /** What fails, how, at whom; rate limits and the room left under them; the error budget. */
 import { board } from './board.ts';
-import { barsPanel, linesPanel, statPanel, tablePanel, worseBelow, worseFrom } from './panels.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel } from './panels.ts';
 import { ask, askTop, FAILED, lines, minutesWhere } from './sql.ts';
 import { filters, objective } from './variables.ts';
 import { ERROR_TYPES, LIMITED_KEYS, LIMITS_TOLD } from './whole-hours.ts';
@@ -10,6 +10,14 @@ const BUDGET = lines([
   'FROM (',
   ask({ measures: ['error_rate'] }),
   ')',
+]);
+
+const BURN_RATE = lines([
+  'SELECT time, project, error_rate / (1 - toFloat64(${objective:singlequote})) AS burn_rate',
+  'FROM (',
+  askTop('project', 'error_rate', { weight: 'calls', addRest: false }),
+  ')',
+  'ORDER BY time, project',
 ]);
 
 /** Not every provider tells its limits; what went through just before a 429 says as much. */
@@ -40,7 +48,7 @@ export const errors = board({
           width: 5,
           column: 'error_rate',
           sql: ask({ measures: ['error_rate'] }),
-          thresholds: worseFrom(0.02, 0.05),
+          next: 'calls',
         }),
         statPanel({
           title: 'Error budget left',
@@ -48,7 +56,7 @@ export const errors = board({
           width: 5,
           column: 'budget_left',
           sql: BUDGET,
-          thresholds: worseBelow(0, 0.25),
+          next: 'overview',
         }),
         statPanel({
           title: 'Failed',
@@ -64,7 +72,7 @@ export const errors = board({
           width: 5,
           column: 'limited_share',
           sql: ask({ measures: ['limited_share'] }),
-          thresholds: worseFrom(0.01, 0.05),
+          next: 'calls',
         }),
         statPanel({
           title: 'Broken streams',
@@ -73,7 +81,7 @@ export const errors = board({
           width: 4,
           column: 'broken_streams',
           sql: ask({ measures: ['broken_streams'] }),
-          thresholds: worseFrom(1, 100),
+          next: 'calls',
         }),
       ],
     },
@@ -96,7 +104,7 @@ export const errors = board({
           values: ['error_rate'],
           by: 'provider',
           sql: askTop('provider', 'error_rate', { weight: 'calls', addRest: false }),
-          thresholds: worseFrom(0.02, 0.05),
+          next: 'latency',
         }),
         linesPanel({
           title: 'Error rate by model',
@@ -105,7 +113,7 @@ export const errors = board({
           values: ['error_rate'],
           by: 'model',
           sql: askTop('model', 'error_rate', { weight: 'calls', addRest: false }),
-          thresholds: worseFrom(0.02, 0.05),
+          next: 'latency',
         }),
         barsPanel({
           title: 'Failed calls by project',
@@ -114,6 +122,21 @@ export const errors = board({
           values: ['errors'],
           by: 'project',
           sql: askTop('project', 'errors', { addRest: true, where: [FAILED] }),
+          next: 'project',
+        }),
+      ],
+    },
+    {
+      title: 'Error budget',
+      panels: [
+        linesPanel({
+          title: 'Burn rate by project',
+          question:
+            'Who uses the error budget up, and how fast? At 1 exactly what the objective allows; at 10 the budget of a month is gone in three days. The nine projects with most calls.',
+          width: 24,
+          values: ['burn_rate'],
+          by: 'project',
+          sql: BURN_RATE,
           next: 'project',
         }),
       ],
@@ -128,6 +151,7 @@ export const errors = board({
           values: ['limited_calls'],
           by: 'model',
           sql: askTop('model', 'limited_calls', { addRest: true, where: ["c.outcome = 'rate_limited'"] }),
+          next: 'calls',
         }),
         barsPanel({
           title: 'Broken streams by model',
@@ -136,6 +160,7 @@ export const errors = board({
           values: ['broken_streams'],
           by: 'model',
           sql: askTop('model', 'broken_streams', { addRest: true, where: ["c.outcome IN ('stream_error', 'stream_truncated')"] }),
+          next: 'calls',
         }),
         tablePanel({
           title: 'Limits as the providers tell them',

@@ -1,6 +1,7 @@
 /** How long calls take, from which provider and model, and how much of it is Glassway's own. */
 import { board } from './board.ts';
-import { heatmapPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
+import type { BoardName } from './links.ts';
+import { heatmapPanel, linesPanel, statPanel, tablePanel } from './panels.ts';
 import { ask, askDurations, askTop, type Measure } from './sql.ts';
 import { filters } from './variables.ts';
 
@@ -27,8 +28,8 @@ const byModel = (title: string, question: string, measure: Measure) =>
     sql: askTop('model', measure, { weight: 'timed_calls', addRest: false }),
     next: 'calls',
   });
-const levels = (title: string, question: string, measures: readonly Measure[]) =>
-  linesPanel({ title, question: `${question} ${BY_THE_HOUR}`, width: 12, values: measures, sql: ask({ by: ['time'], measures }) });
+const levels = (title: string, question: string, measures: readonly Measure[], next: BoardName = 'calls') =>
+  linesPanel({ title, question: `${question} ${BY_THE_HOUR}`, width: 12, values: measures, sql: ask({ by: ['time'], measures }), next });
 
 export const latency = board({
   name: 'latency',
@@ -43,6 +44,7 @@ export const latency = board({
           width: 4,
           column: 'duration_p50_ms',
           sql: ask({ measures: ['duration_p50_ms'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'p95 duration',
@@ -50,6 +52,7 @@ export const latency = board({
           width: 4,
           column: 'duration_p95_ms',
           sql: ask({ measures: ['duration_p95_ms'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'p95 time to first token',
@@ -57,7 +60,7 @@ export const latency = board({
           width: 4,
           column: 'ttft_p95_ms',
           sql: ask({ measures: ['ttft_p95_ms'] }),
-          thresholds: worseFrom(3000, 8000),
+          next: 'calls',
         }),
         statPanel({
           title: 'Output tokens per second',
@@ -65,6 +68,7 @@ export const latency = board({
           width: 4,
           column: 'tokens_per_second_p50',
           sql: ask({ measures: ['tokens_per_second_p50'] }),
+          next: 'calls',
         }),
         statPanel({
           title: 'p99 longest silence',
@@ -72,6 +76,7 @@ export const latency = board({
           width: 4,
           column: 'max_gap_p99_ms',
           sql: ask({ measures: ['max_gap_p99_ms'] }),
+          next: 'errors',
         }),
         statPanel({
           title: 'p99 overhead of Glassway',
@@ -79,7 +84,6 @@ export const latency = board({
           width: 4,
           column: 'overhead_p99_ms',
           sql: ask({ measures: ['overhead_p99_ms'] }),
-          thresholds: worseFrom(5, 20),
           next: 'pipeline',
         }),
       ],
@@ -99,6 +103,7 @@ export const latency = board({
             'Are there several kinds of calls, fast ones and slow ones, and do they drift? Over a day each cell is within 2.5 % of its hour’s calls.',
           width: 24,
           sql: askDurations(DURATION_BOUNDS_MS),
+          next: 'calls',
         }),
       ],
     },
@@ -122,11 +127,12 @@ export const latency = board({
     {
       title: 'Glassway itself',
       panels: [
-        levels('Overhead', 'How much of the time to the first byte is Glassway’s own?', [
-          'overhead_p50_ms',
-          'overhead_p95_ms',
-          'overhead_p99_ms',
-        ]),
+        levels(
+          'Overhead',
+          'How much of the time to the first byte is Glassway’s own?',
+          ['overhead_p50_ms', 'overhead_p95_ms', 'overhead_p99_ms'],
+          'pipeline',
+        ),
       ],
     },
   ],

@@ -23,10 +23,17 @@ export function to(board: BoardName): string {
   return `/d/${BOARDS[board].uid}?\${__url_time_range}&\${__all_variables}`;
 }
 
-/** Another board about the value in a table's cell, everything else kept: a variable named twice would get both values. */
-export function toValue(board: BoardName, variable: string): string {
-  const kept = SHARED.filter((name) => name !== variable).map((name) => `\${${name}:queryparam}`);
-  return `/d/${BOARDS[board].uid}?\${__url_time_range}&${kept.join('&')}&var-${variable}=\${__value.raw:percentencode}`;
+/** A value that Grafana puts in: of a table's cell, or the label that names a line. */
+export const CELL = '__value.raw';
+export const labelOf = (column: string): string => `__field.labels.${column}`;
+
+/**
+ * Another board about one value, everything else kept: a variable named twice would get both values. `others` are
+ * variables that the board it stands on has besides those that all have.
+ */
+export function toValue(board: BoardName, variable: string, value: string, others: readonly string[] = []): string {
+  const kept = [...SHARED, ...others].filter((name) => name !== variable).map((name) => `\${${name}:queryparam}`);
+  return `/d/${BOARDS[board].uid}?\${__url_time_range}&${kept.join('&')}&var-${variable}=\${${value}:percentencode}`;
 }
 
 export function linkTo(board: BoardName): DashboardLink {

@@ -1,6 +1,6 @@
 /** All projects at a glance: how much, how dear, how well, how fast, and whom to look at next. */
 import { board } from './board.ts';
-import { barsPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel } from './panels.ts';
 import { ask, askTop } from './sql.ts';
 import { filters } from './variables.ts';
 
@@ -47,7 +47,6 @@ export const overview = board({
           width: 4,
           column: 'error_rate',
           sql: ask({ measures: ['error_rate'] }),
-          thresholds: worseFrom(0.02, 0.05),
           next: 'errors',
         }),
         statPanel({
@@ -64,7 +63,6 @@ export const overview = board({
           width: 4,
           column: 'ttft_p95_ms',
           sql: ask({ measures: ['ttft_p95_ms'] }),
-          thresholds: worseFrom(3000, 8000),
           next: 'latency',
         }),
         statPanel({
@@ -73,10 +71,6 @@ export const overview = board({
           width: 4,
           column: 'unpriced_calls',
           sql: ask({ measures: ['unpriced_calls'] }),
-          thresholds: [
-            { color: 'green', value: null },
-            { color: 'orange', value: 1 },
-          ],
           next: 'cost',
         }),
       ],
@@ -109,7 +103,6 @@ export const overview = board({
           values: ['error_rate'],
           by: 'project',
           sql: askTop('project', 'error_rate', { weight: 'calls', addRest: false }),
-          thresholds: worseFrom(0.02, 0.05),
           next: 'errors',
         }),
         linesPanel({

@@ -5,7 +5,7 @@
 import { INGEST_METRICS, PROXY_METRICS } from '../contract/events.ts';
 import { board } from './board.ts';
 import { askAdded, askLevel, askQuantiles } from './health.ts';
-import { barsPanel, linesPanel, statPanel, tablePanel, textPanel, worseFrom } from './panels.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel, textPanel } from './panels.ts';
 import { ask, IS_SHORT, lines, startedWithin } from './sql.ts';
 import { filters } from './variables.ts';
 
@@ -76,10 +76,7 @@ export const pipeline = board({
           width: 6,
           column: 'missing',
           sql: lines(['SELECT sum(missing) AS missing FROM (', LOSS, ')']),
-          thresholds: [
-            { color: 'green', value: null },
-            { color: 'red', value: 1 },
-          ],
+          next: 'calls',
         }),
         statPanel({
           title: 'p95 lag',
@@ -87,7 +84,7 @@ export const pipeline = board({
           width: 6,
           column: 'ingest_lag_p95_ms',
           sql: ask({ measures: ['ingest_lag_p95_ms'] }),
-          thresholds: worseFrom(30_000, 300_000),
+          next: 'calls',
         }),
         statPanel({
           title: 'p99 overhead',
@@ -95,7 +92,6 @@ export const pipeline = board({
           width: 6,
           column: 'overhead_p99_ms',
           sql: ask({ measures: ['overhead_p99_ms'] }),
-          thresholds: worseFrom(5, 20),
           next: 'latency',
         }),
         statPanel({
@@ -104,6 +100,7 @@ export const pipeline = board({
           width: 6,
           column: 'estimated_calls',
           sql: ask({ measures: ['estimated_calls'] }),
+          next: 'cost',
         }),
         linesPanel({
           title: 'Lag from the end of a call to its row',
@@ -111,7 +108,7 @@ export const pipeline = board({
           width: 12,
           values: LAG,
           sql: ask({ by: ['time'], measures: LAG }),
-          thresholds: worseFrom(30_000, 300_000),
+          next: 'calls',
         }),
         barsPanel({
           title: 'Bytes on the wire',
@@ -119,6 +116,7 @@ export const pipeline = board({
           width: 12,
           values: ['request_bytes', 'response_bytes'],
           sql: ask({ by: ['time'], measures: ['request_bytes', 'response_bytes'] }),
+          next: 'overview',
         }),
         tablePanel({
           title: 'Proxies',
@@ -128,6 +126,7 @@ export const pipeline = board({
           columns: ['proxy', 'missing', 'stored', 'last_seen'],
           sortBy: 'missing',
           sql: lines([LOSS, 'ORDER BY missing DESC, proxy LIMIT 500']),
+          next: 'calls',
         }),
       ],
     },
@@ -141,6 +140,7 @@ export const pipeline = board({
           values: ['queue_records'],
           by: 'instance',
           sql: askLevel(PROXY_METRICS.queue_records, 'queue_records'),
+          next: 'overview',
         }),
         linesPanel({
           title: 'Bytes waiting to be shipped',
@@ -149,6 +149,7 @@ export const pipeline = board({
           values: ['queue_bytes'],
           by: 'instance',
           sql: askLevel(PROXY_METRICS.queue_bytes, 'queue_bytes'),
+          next: 'overview',
         }),
         barsPanel({
           title: 'Records dropped',
@@ -157,6 +158,7 @@ export const pipeline = board({
           values: ['records'],
           by: 'reason',
           sql: askAdded([[PROXY_METRICS.records_dropped]], 'reason', 'records'),
+          next: 'overview',
         }),
         barsPanel({
           title: 'Batches shipped',
@@ -165,6 +167,7 @@ export const pipeline = board({
           values: ['batches'],
           by: 'result',
           sql: askAdded([[PROXY_METRICS.batches]], 'result', 'batches'),
+          next: 'overview',
         }),
         barsPanel({
           title: 'Batches answered',
@@ -173,6 +176,7 @@ export const pipeline = board({
           values: ['batches'],
           by: 'status',
           sql: askAdded([[INGEST_METRICS.batches], [INGEST_METRICS.batches_refused, 'refused: ']], 'status', 'batches'),
+          next: 'overview',
         }),
         barsPanel({
           title: 'Records taken and set aside',
@@ -181,6 +185,7 @@ export const pipeline = board({
           values: ['records'],
           by: 'result',
           sql: askAdded([[INGEST_METRICS.records]], 'result', 'records'),
+          next: 'overview',
         }),
         linesPanel({
           title: 'ClickHouse inserts',
@@ -188,6 +193,7 @@ export const pipeline = board({
           width: 8,
           values: ['insert_p50_s', 'insert_p95_s'],
           sql: askQuantiles(INGEST_METRICS.insert_seconds, { insert_p50_s: 0.5, insert_p95_s: 0.95 }),
+          next: 'overview',
         }),
         linesPanel({
           title: 'Calls being carried',
@@ -196,6 +202,7 @@ export const pipeline = board({
           values: ['in_flight'],
           by: 'instance',
           sql: askLevel(PROXY_METRICS.calls_in_flight, 'in_flight'),
+          next: 'latency',
         }),
         barsPanel({
           title: 'Bodies read in part',
@@ -204,6 +211,35 @@ export const pipeline = board({
           values: ['bodies'],
           by: 'reason',
           sql: askAdded([[PROXY_METRICS.tap_limited]], 'reason', 'bodies'),
+          next: 'cost',
+        }),
+        barsPanel({
+          title: 'Dead letters',
+          question:
+            'What did ingest refuse for good? Each such record is set aside in dead-letter.ndjson of its proxy’s journal, with the reason.',
+          width: 8,
+          values: ['records'],
+          by: 'reason',
+          sql: askAdded([[PROXY_METRICS.dead_letters]], 'reason', 'records'),
+          next: 'overview',
+        }),
+        barsPanel({
+          title: 'Faults of the journal’s disk',
+          question: 'How often did a disk begin to fail, by error code? Meanwhile records wait in memory.',
+          width: 8,
+          values: ['faults'],
+          by: 'code',
+          sql: askAdded([[PROXY_METRICS.journal_faults]], 'code', 'faults'),
+          next: 'overview',
+        }),
+        barsPanel({
+          title: 'Spans to the APM',
+          question: 'Do spans arrive? What is deferred is sent again later; refused and given up is not.',
+          width: 8,
+          values: ['spans'],
+          by: 'result',
+          sql: askAdded([[INGEST_METRICS.spans]], 'result', 'spans'),
+          next: 'overview',
         }),
         textPanel({
           title: 'Where these come from',

@@ -1,7 +1,7 @@
 /** One project, everything: what it does, what it costs, how it fails, and down to its users, sessions, tags and keys. */
 import { board } from './board.ts';
 import { askLabel, HEADS } from './labels.ts';
-import { barsPanel, linesPanel, statPanel, tablePanel, worseFrom } from './panels.ts';
+import { barsPanel, linesPanel, statPanel, tablePanel } from './panels.ts';
 import { ask, askTop, callsWhere, FAILED, lines } from './sql.ts';
 import { datasource, model, oneProject, provider, tagKey } from './variables.ts';
 
@@ -50,7 +50,6 @@ export const project = board({
           width: 4,
           column: 'error_rate',
           sql: ask({ measures: ['error_rate'] }),
-          thresholds: worseFrom(0.02, 0.05),
           next: 'errors',
         }),
         statPanel({
@@ -67,6 +66,7 @@ export const project = board({
           width: 4,
           column: 'users',
           sql: HEADS,
+          next: 'calls',
         }),
         statPanel({
           title: 'Sessions',
@@ -74,6 +74,7 @@ export const project = board({
           width: 4,
           column: 'sessions',
           sql: HEADS,
+          next: 'calls',
         }),
       ],
     },
@@ -112,6 +113,7 @@ export const project = board({
           width: 12,
           values: ['input_tokens', 'output_tokens'],
           sql: ask({ by: ['time'], measures: ['input_tokens', 'output_tokens'] }),
+          next: 'cost',
         }),
       ],
     },
@@ -150,6 +152,7 @@ export const project = board({
           columns: ['tag', ...DONE_BY_TAG],
           sortBy: 'cost_usd',
           sql: askLabel('tag', DONE_BY_TAG),
+          next: 'calls',
         }),
         tablePanel({
           title: 'API keys',
@@ -158,6 +161,7 @@ export const project = board({
           columns: ['key', ...DONE],
           sortBy: 'cost_usd',
           sql: askLabel('key', DONE),
+          next: 'calls',
         }),
         tablePanel({
           title: 'Client libraries',
@@ -166,6 +170,7 @@ export const project = board({
           columns: ['sdk', ...DONE],
           sortBy: 'calls',
           sql: askLabel('sdk', DONE),
+          next: 'calls',
         }),
         tablePanel({
           title: 'Latest failures',

@@ -82,6 +82,9 @@ export interface FieldDefaults {
   readonly max?: number;
   readonly displayName?: string;
   readonly noValue?: string;
+  /** Grafana's only: see test/unit/console/board-options.test.ts. */
+  readonly color?: { readonly mode: string };
+  readonly links?: readonly Link[];
   readonly thresholds?: { readonly steps: readonly Threshold[] };
   readonly custom?: {
     readonly drawStyle?: string;

@@ -23,6 +23,9 @@ export interface VariableJson extends Variable {
   readonly refresh?: number;
 }
 export interface DashboardJson extends Board {
+  readonly tags: readonly string[];
+  readonly refresh: string;
+  readonly time: { readonly from: string; readonly to: string };
   readonly schemaVersion: number;
   readonly editable: boolean;
   readonly panels: readonly PanelJson[];

@@ -2,6 +2,7 @@
  * What the boards' JSON asks for beside what the console draws: an option, or a value of one, that is in neither list fails here.
  * Whoever adds one to a board either draws it (ingest/console/page/board/) and lists it in DRAWN, or says in PASSED_OVER why not.
  */
+import { OUTCOMES } from '../../../contract/columns.ts';
 import type { Board, Panel } from '../../../ingest/console/board-types.ts';
 import { loadBoards } from '../../../ingest/console/boards.ts';
 import { dependsOnRange } from '../../../ingest/console/page/board/asked.ts';
@@ -103,6 +104,7 @@ const DRAWN: Readonly<Record<string, Options>> = {
     'override decimals': ANY,
     'override custom.width': ANY,
     'override links': ANY,
+    'override thresholds': ANY,
   },
   text: { 'options.content': ANY, 'options.mode': ['markdown'] },
 };
@@ -141,6 +143,11 @@ const PASSED_OVER: Readonly<Record<string, Readonly<Record<string, readonly [val
   },
   timeseries: {
     'fieldConfig.defaults.displayName': [ANY, 'the label that it takes is the name of the line: checked below'],
+    'fieldConfig.defaults.color.mode': [['palette-classic-by-name'], 'what a name stands for has its colour everywhere (palette.ts)'],
+    'override color': [ANY, 'outcomes have the colours of the theme (palette.ts)'],
+    'fieldConfig.defaults.links.title': [ANY, 'the tables beside the charts lead to what a line is about'],
+    'fieldConfig.defaults.links.url': [ANY, 'as above'],
+    'fieldConfig.defaults.links.targetBlank': [[false], STANDARD],
     'fieldConfig.defaults.custom.fillOpacity': [[0, 80], 'bars are filled and lines are not'],
     'fieldConfig.defaults.custom.lineWidth': [[0, 2], 'bars have no outline; the theme has a width for lines'],
     'fieldConfig.defaults.custom.stacking.group': [['A'], 'there is but one group'],
@@ -163,12 +170,18 @@ const PASSED_OVER: Readonly<Record<string, Readonly<Record<string, readonly [val
     'options.minVizWidth': [[8], STANDARD],
     'options.legend.displayMode': [['list'], 'there is no legend'],
     'options.legend.placement': [['bottom'], 'there is no legend'],
+    'fieldConfig.defaults.thresholds.mode': [['absolute'], 'bars have the colour of bars; the tile beside them says what it means'],
+    'fieldConfig.defaults.thresholds.steps.color': [COLOURS, 'as above'],
+    'fieldConfig.defaults.thresholds.steps.value': [ANY, 'as above'],
     'fieldConfig.defaults.noValue': [['No calls'], 'without rows the panel says that there is nothing'],
   },
   table: {
     'fieldConfig.defaults.custom.align': [['auto'], STANDARD],
     'fieldConfig.defaults.custom.inspect': [[false], STANDARD],
     'fieldConfig.defaults.custom.filterable': [[true], 'values lead to the list of calls, which filters by anything'],
+    'override custom.cellOptions': [ANY, 'text in the colour of the thresholds, which is what they are for'],
+    'override color': [ANY, 'as above'],
+    'override mappings': [ANY, 'an outcome is a badge of its own'],
     'options.frameIndex': [[0], ONE_SOURCE],
     'options.showTypeIcons': [[false], STANDARD],
     'options.footer.countRows': [[false], STANDARD],
@@ -230,6 +243,11 @@ test.each(panels.filter(([, panel]) => panel.fieldConfig?.overrides.length))(
   '%s: each override is of a column that it has, and is read',
   (_, panel) => {
     for (const { matcher, properties } of panel.fieldConfig?.overrides ?? []) {
+      // The colour of a line of that name.
+      if (properties.every(({ id }) => id === 'color') && panel.type === 'timeseries') {
+        expect(OUTCOMES).toContain(matcher.options);
+        continue;
+      }
       expect([matcher.options, columnNamed(panel, matcher.options)]).toEqual([matcher.options, true]);
       const field = fieldOf(panel, matcher.options);
       for (const { id, value } of properties) {
@@ -237,6 +255,7 @@ test.each(panels.filter(([, panel]) => panel.fieldConfig?.overrides.length))(
         if (id === 'unit') expect(field.unit).toBe(value);
         if (id === 'custom.width') expect(field.widthPx).toBe(value);
         if (id === 'links') expect(field.links).toBe(value);
+        if (id === 'thresholds') expect([field.coloured, field.thresholds]).toEqual([true, (value as { steps: unknown }).steps]);
       }
     }
   },

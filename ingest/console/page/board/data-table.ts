@@ -5,7 +5,7 @@ import { html, useState, type VNode } from '../../vendor/preact.js';
 import { SaveTable } from '../explorer/table-file.ts';
 import { OutcomeBadge, plainClick } from '../parts.ts';
 import { type Change, formatState, type PageState } from '../url-state.ts';
-import { type Field, fieldOf } from './fields.ts';
+import { type Field, fieldOf, gradeOf } from './fields.ts';
 import { followLink } from './links.ts';
 import { formatSort, type Sort, sortOf } from './sort.ts';
 import type { Value } from './units.ts';
@@ -63,7 +63,13 @@ interface CellProps {
 
 function Cell({ name, value, field, state, change }: CellProps): VNode {
   const text = field.format(value);
-  const shown = name === 'outcome' && typeof value === 'string' ? html`<${OutcomeBadge} outcome=${value} />` : text;
+  const grade = field.coloured && typeof value === 'number' ? gradeOf(field.thresholds, value) : undefined;
+  const shown =
+    name === 'outcome' && typeof value === 'string'
+      ? html`<${OutcomeBadge} outcome=${value} />`
+      : grade === undefined
+        ? text
+        : html`<span style=${{ color: `var(${grade.colour})` }}>${text}<span class="visually-hidden">, ${grade.word}</span></span>`;
   const width = field.widthPx === undefined ? {} : { maxWidth: `${field.widthPx}px` };
   const link = field.links[0];
   const target = link === undefined || value === null || value === '' ? undefined : followLink(state, link, String(value));

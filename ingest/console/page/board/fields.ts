@@ -11,6 +11,8 @@ export interface Field {
   readonly widthPx: number | undefined;
   readonly links: readonly Link[];
   readonly thresholds: readonly Threshold[];
+  /** Of a table's cells: whether they have the colour of their thresholds. */
+  readonly coloured: boolean;
 }
 
 const NO_DEFAULTS: FieldDefaults = {};
@@ -34,7 +36,8 @@ export function fieldOf(panel: Panel, name: string): Field {
     tick: tickOf(unit),
     widthPx: number('custom.width'),
     links: (properties.get('links') as readonly Link[] | undefined) ?? [],
-    thresholds: defaults.thresholds?.steps ?? [],
+    thresholds: (properties.get('thresholds') as FieldDefaults['thresholds'])?.steps ?? defaults.thresholds?.steps ?? [],
+    coloured: properties.has('custom.cellOptions') && properties.has('thresholds'),
   };
 }
 
