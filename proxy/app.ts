@@ -30,7 +30,7 @@ import type { Dialect } from './providers/provider.ts';
 import { createRedactor, type Redactor } from './redact.ts';
 import { dialectOfPath, internalError, rawErrorResponse, sendError } from './respond.ts';
 import { createRouter, withoutQueryKey } from './route.ts';
-import { SlowUploads } from './slow-uploads.ts';
+import { SlowUploads, type WatchedUpload } from './slow-uploads.ts';
 import { checkStrictly } from './strictness.ts';
 import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
 import { createUpgradeHandler } from './upgrade.ts';
@@ -94,6 +94,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
     let dialect: Dialect | undefined;
     let requestId = '';
     let tap: CallTap | undefined;
+    let upload: WatchedUpload | undefined;
     try {
       checkStrictly(req, strictness);
       const caller = admit(req.headers, req.url ?? '');
@@ -107,7 +108,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       metrics.callBegan();
       res.on('close', () => {
         metrics.callClosed();
-        uploads.forget(req);
+        if (upload !== undefined) uploads.forget(upload);
       });
       const exchange = forward(req, res, routed, requestId, tap, {
         client,
@@ -117,7 +118,7 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
         askUsage: tap.usageOnRequest && injects(identity.project),
         finish_ms: projectOf(settings, identity.project)?.onClientAbort === 'finish' ? settings.timeouts.finishMs : 0,
       });
-      if (exchange !== undefined) uploads.watch(req, () => exchange.giveUp(new GatewayError('request_timeout', TOO_SLOW)));
+      if (exchange !== undefined) upload = uploads.watch(req, () => exchange.giveUp(new GatewayError('request_timeout', TOO_SLOW)));
     } catch (thrown) {
       const error = thrown instanceof GatewayError ? thrown : internalError(thrown);
       if (error.code === 'internal') log('error', `${req.method} call failed in Glassway: ${faultText(thrown)}`);
@@ -197,24 +198,24 @@ function projectOf(settings: Settings, project: string): Settings['projects'][st
 /** Taps whose records go to the journal, with what the project captures. */
 function createTapFactory({ settings, journal, metrics, log }: ProxyAppOptions, estimator: Estimator, redactor: Redactor): TapFactory {
   const heldBytes = new HeldBytes();
-  const begin: TapOptions['begin'] = (call) => journal.start(call);
+  const begin: TapOptions['begin'] = (columns) => journal.start(columns);
   const whenWritten: TapOptions['whenWritten'] = (done) => journal.whenWritten(done);
   const write = (): void => journal.write();
   const countCall = (record: Pick<RecordEnd, 'outcome'>, limited: readonly string[]) => {
     metrics.callEnded(record.outcome);
     for (const reason of limited) metrics.tapLimited.inc({ reason });
   };
-  const emit: TapOptions['emit'] = (seq, record, limited, done) => {
+  const emit: TapOptions['emit'] = (call, record, limited, done) => {
     countCall(record, limited);
-    return journal.finish(seq, record, done);
+    return journal.finish(call, record, done);
   };
   const emitWhole: TapFactory['emit'] = (record, limited) => {
     countCall(record, limited);
     journal.add(record);
   };
-  const draft: TapOptions['draft'] = (seq, record, done) => journal.draft(seq, record, done);
+  const draft: TapOptions['draft'] = (call, record, done) => journal.draft(call, record, done);
   const bodyBytesMax = settings.limits.captureBytes;
-  const giveUp: TapOptions['giveUp'] = (seq) => journal.finishUnknown(seq, 'glassway_tap_failed');
+  const giveUp: TapOptions['giveUp'] = (call) => journal.finishUnknown(call, 'glassway_tap_failed');
   const fault = (error: unknown) => log('error', `the tap failed, the call did not: ${faultText(error)}`);
   const captureOf = (project: string): CaptureMode => projectOf(settings, project)?.capture ?? 'metadata';
   const open: OpenTap = (identity, route, req, heldKey) =>

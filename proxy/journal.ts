@@ -12,6 +12,7 @@ import type { Log } from '../contract/log.ts';
 import type { CallRecord } from '../contract/record.ts';
 import type { BatchSource } from './journal/batch.ts';
 import { DiskJournal } from './journal/disk-journal.ts';
+import type { InFlight } from './journal/turn.ts';
 import type { StartColumns } from './journal/unfinished.ts';
 
 export type FinishedRecord = Omit<CallRecord, 'seq' | 'proxy_id'>;
@@ -39,12 +40,15 @@ export interface JournalState {
   readonly diskBytes: number;
 }
 
+/** A call that was given a start and no end; its insides are the journal's own. */
+export type BegunCall = InFlight;
+
 export interface Journal extends BatchSource {
   /** Bytes held: on disk, and in memory for want of a disk. */
   readonly bytes: number;
   readonly state: JournalState;
-  /** Numbers a call. It goes to the provider once `whenWritten` says so. */
-  start(call: StartColumns): number;
+  /** A call begins. It goes to the provider once `whenWritten` says so. */
+  start(columns: StartColumns): BegunCall;
   /** Calls back once all that the journal was given so far is in the page cache: at once, or at the end of this turn of the event loop. */
   whenWritten(done: () => void): void;
   /** Writes at once what this turn has brought so far. */
@@ -53,16 +57,16 @@ export interface Journal extends BatchSource {
    * The call is over, and its record is still being worked on: this becomes it should that work never end. `done` is
    * called once it is as safe as `fsync` asks. True: as `finish` says.
    */
-  draft(seq: number, end: RecordEnd, done: () => void): boolean;
+  draft(call: BegunCall, end: RecordEnd, done: () => void): boolean;
   /**
    * The call is over; `done` is called once its record, start and end together, is as safe as `fsync` asks. True: that is before
    * this turn of the event loop is over.
    */
-  finish(seq: number, end: RecordEnd, done: () => void): boolean;
+  finish(call: BegunCall, end: RecordEnd, done: () => void): boolean;
   /** A record without a start: it is whole as it comes. */
   add(record: FinishedRecord): void;
   /** The call is over, and no record could be made of it: what its start said becomes one. */
-  finishUnknown(seq: number, errorType: string): void;
+  finishUnknown(call: BegunCall, errorType: string): void;
   /** Called with each loss, and with each fault of the disk. */
   onLoss(listener: (reason: LossReason, records: number) => void): void;
   onFault(listener: (code: string) => void): void;

@@ -4,6 +4,7 @@
  * have arrived and are not read because the provider takes no more.
  */
 import type { IncomingMessage } from 'node:http';
+import { type Listed, UNLISTED, UnorderedList } from './unordered-list.ts';
 
 export interface SlowUploadLimits {
   /** 0: no limit. */
@@ -11,7 +12,9 @@ export interface SlowUploadLimits {
   readonly bytesMin: number;
 }
 
-interface Upload {
+/** A request whose body is watched. */
+export interface WatchedUpload extends Listed {
+  readonly req: IncomingMessage;
   readonly giveUp: () => void;
   since_ms: number;
   bytes: number;
@@ -21,7 +24,7 @@ const LOOK_MS_MAX = 5_000;
 
 export class SlowUploads {
   readonly #limits: SlowUploadLimits;
-  readonly #uploads = new Map<IncomingMessage, Upload>();
+  readonly #uploads = new UnorderedList<WatchedUpload>();
   readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: SlowUploadLimits) {
@@ -32,13 +35,16 @@ export class SlowUploads {
   }
 
   /** From the headers on; `giveUp` is called at most once. */
-  watch(req: IncomingMessage, giveUp: () => void): void {
-    if (this.#timer !== undefined) this.#uploads.set(req, { giveUp, since_ms: performance.now(), bytes: req.socket.bytesRead });
+  watch(req: IncomingMessage, giveUp: () => void): WatchedUpload | undefined {
+    if (this.#timer === undefined) return undefined;
+    const upload = { req, giveUp, since_ms: performance.now(), bytes: req.socket.bytesRead, at: UNLISTED };
+    this.#uploads.add(upload);
+    return upload;
   }
 
   /** The call is over, whatever became of its body. */
-  forget(req: IncomingMessage): void {
-    this.#uploads.delete(req);
+  forget(upload: WatchedUpload): void {
+    this.#uploads.remove(upload);
   }
 
   close(): void {
@@ -46,16 +52,19 @@ export class SlowUploads {
   }
 
   #look(now_ms: number): void {
-    for (const [req, upload] of this.#uploads) {
-      const { bytesRead } = req.socket;
-      if (req.complete || req.destroyed) this.#uploads.delete(req);
-      else if (req.readableLength > 0 || bytesRead - upload.bytes >= this.#limits.bytesMin) {
-        upload.since_ms = now_ms;
-        upload.bytes = bytesRead;
-      } else if (now_ms - upload.since_ms >= this.#limits.window_ms) {
-        this.#uploads.delete(req);
-        upload.giveUp();
-      }
+    for (const upload of this.#uploads) this.#check(upload, now_ms);
+  }
+
+  #check(upload: WatchedUpload, now_ms: number): void {
+    const { req } = upload;
+    const { bytesRead } = req.socket;
+    if (req.complete || req.destroyed) this.forget(upload);
+    else if (req.readableLength > 0 || bytesRead - upload.bytes >= this.#limits.bytesMin) {
+      upload.since_ms = now_ms;
+      upload.bytes = bytesRead;
+    } else if (now_ms - upload.since_ms >= this.#limits.window_ms) {
+      this.forget(upload);
+      upload.giveUp();
     }
   }
 }

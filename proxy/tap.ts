@@ -14,7 +14,7 @@ import { type CallFacts, createExtraction, type Extraction, findEndpoint } from 
 import { rawHeader } from './headers.ts';
 import type { Identity } from './identify.ts';
 import type { StartColumns } from './journal/unfinished.ts';
-import type { RecordEnd } from './journal.ts';
+import type { BegunCall, RecordEnd } from './journal.ts';
 import { knownSecrets, withoutSecrets } from './known-secrets.ts';
 import type { Ending } from './outcome.ts';
 import type { RedactedCall, RedactInput } from './redact.ts';
@@ -33,18 +33,17 @@ export interface TapOptions {
   readonly capture: CaptureMode;
   /** Of each body, where any are kept. */
   readonly captureBytesMax: number;
-  /** The call begins: gives its number. */
-  readonly begin: (call: StartColumns) => number;
+  readonly begin: (columns: StartColumns) => BegunCall;
   /** Calls back once what the journal was given is safe: at once, or at the end of this turn of the event loop. */
   readonly whenWritten: (done: () => void) => void;
   /** Makes it safe at once. */
   readonly write: () => void;
   /** The call is over. Calls back once its record is safe; true: that is before this turn of the event loop is over. */
-  readonly emit: (seq: number, record: RecordEnd, limited: readonly string[], done: () => void) => boolean;
+  readonly emit: (call: BegunCall, record: RecordEnd, limited: readonly string[], done: () => void) => boolean;
   /** The call is over and its record is still being worked on: what it becomes should we die meanwhile. Calls back once that is safe. */
-  readonly draft: (seq: number, record: RecordEnd, done: () => void) => boolean;
+  readonly draft: (call: BegunCall, record: RecordEnd, done: () => void) => boolean;
   /** The call is over and its record could not be made. */
-  readonly giveUp: (seq: number) => void;
+  readonly giveUp: (call: BegunCall) => void;
   /** Where text may be held for counting what the provider does not. */
   readonly heldBytes: HeldBytes;
   /** Counts off the hot path; undefined: it could not be done. */
@@ -66,7 +65,7 @@ export class CallTap {
   readonly #extraction: Extraction;
   readonly #capture: BodyCapture | undefined;
   readonly #seen = new Seen();
-  readonly #seq: number;
+  readonly #begun: BegunCall;
   #ended = false;
   #requestRead = false;
   #knownSecrets: readonly string[] | undefined;
@@ -95,7 +94,7 @@ export class CallTap {
     const headers = options.requestHeaders;
     this.#extraction.requestHeaders(rawHeader(headers, 'content-type'), rawHeader(headers, 'content-encoding'));
     // Last, since what has begun must end: nothing after this may throw.
-    this.#seq = options.begin(startColumns(options, startedAt, this.#operation));
+    this.#begun = options.begin(startColumns(options, startedAt, this.#operation));
   }
 
   /** Calls back once the call may go to the provider, because its start is safe: at once, or at the end of this turn of the event loop. */
@@ -182,7 +181,7 @@ export class CallTap {
         else soon = this.#complete(record, limited, { countJob, redactInput }, done);
       } catch (error) {
         this.#options.fault(error);
-        this.#options.giveUp(this.#seq);
+        this.#options.giveUp(this.#begun);
         this.#options.whenWritten(done);
         soon = true;
       }
@@ -207,7 +206,7 @@ export class CallTap {
           this.#emit({ ...counted, bodies, error_message: errorMessage ?? counted.error_message }, limited, nothing),
         );
     };
-    const soon = this.#options.draft(this.#seq, record, done);
+    const soon = this.#options.draft(this.#begun, record, done);
     if (countJob === undefined) redacted(record);
     else count(countJob, (counts) => redacted(withCounts(record, counts)));
     return soon;
@@ -241,10 +240,10 @@ export class CallTap {
   /** May run long after the call, where nobody would catch. */
   #emit(record: RecordEnd, limited: readonly string[], done: () => void): boolean {
     try {
-      return this.#options.emit(this.#seq, record, limited, done);
+      return this.#options.emit(this.#begun, record, limited, done);
     } catch (error) {
       this.#options.fault(error);
-      this.#options.giveUp(this.#seq);
+      this.#options.giveUp(this.#begun);
       this.#options.whenWritten(done);
       return true;
     }

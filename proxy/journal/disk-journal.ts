@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BATCH_BYTES_MAX } from '../../contract/record.ts';
 import { faultText } from '../fault-text.ts';
 import type { FinishedRecord, Journal, JournalOptions, JournalState, LossReason, RecordEnd } from '../journal.ts';
+import { UNLISTED, UnorderedList } from '../unordered-list.ts';
 import type { Batch, BatchSource } from './batch.ts';
 import { DEAD_LETTER_FILE, keepDeadLetters } from './dead-letters.ts';
 import { createEncoder, ENTRY_KINDS } from './entry.ts';
@@ -34,7 +35,7 @@ export class DiskJournal implements Journal {
   readonly #dir: string | undefined;
   readonly #encode = createEncoder();
   readonly #turn: Turn;
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #inFlight = new UnorderedList<InFlight>();
   readonly #memory: MemoryQueue;
   readonly #segments: Segments | undefined;
   readonly #syncs: Syncs;
@@ -101,28 +102,31 @@ export class DiskJournal implements Journal {
     };
   }
 
-  start(call: StartColumns): number {
+  start(columns: StartColumns): InFlight {
     this.#seq += 1;
-    const json = this.#numbered(call, this.#seq);
-    this.#hold(this.#seq, { kind: ENTRY_KINDS.start, startJson: json, json, segment: NOT_ON_DISK, over: false });
-    return this.#seq;
+    const json = this.#numbered(columns, this.#seq);
+    const call = { seq: this.#seq, kind: ENTRY_KINDS.start, startJson: json, json, segment: NOT_ON_DISK, over: false, at: UNLISTED };
+    this.#inFlight.add(call);
+    this.#hold(call);
+    return call;
   }
 
-  draft(seq: number, end: RecordEnd, done: () => void): boolean {
-    const { startJson, segment } = this.#begun(seq);
+  draft(call: InFlight, end: RecordEnd, done: () => void): boolean {
+    checkNotOver(call);
+    call.kind = ENTRY_KINDS.draft;
     // Captured text is written once, with the record.
-    const json = joined(startJson, end.bodies === undefined ? end : { ...end, bodies: undefined });
-    this.#hold(seq, { kind: ENTRY_KINDS.draft, startJson, json, segment, over: false });
+    call.json = joined(call.startJson, end.bodies === undefined ? end : { ...end, bodies: undefined });
+    this.#hold(call);
     return this.#whenSafe(done);
   }
 
-  finish(seq: number, end: RecordEnd, done: () => void): boolean {
-    const call = this.#begun(seq);
+  finish(call: InFlight, end: RecordEnd, done: () => void): boolean {
+    checkNotOver(call);
     let json = joined(call.startJson, end);
     // Only captured text can be so long (JSON writes a control character as six bytes): the call itself is kept.
     if (json.length * 3 > RECORD_BYTES_MAX && Buffer.byteLength(json) > RECORD_BYTES_MAX)
       json = joined(call.startJson, { ...end, bodies: undefined });
-    this.#keep(seq, json, call);
+    this.#keep(call.seq, json, call);
     return this.#whenSafe(done);
   }
 
@@ -131,11 +135,10 @@ export class DiskJournal implements Journal {
     this.#keep(this.#seq, this.#numbered(record, this.#seq), undefined);
   }
 
-  finishUnknown(seq: number, errorType: string): void {
-    const held = this.#inFlight.get(seq);
-    if (held === undefined || held.over) return;
-    const isDraft = held.kind === ENTRY_KINDS.draft;
-    this.#keep(seq, isDraft ? held.json : JSON.stringify(unfinishedRecord(JSON.parse(held.json), errorType)), held);
+  finishUnknown(call: InFlight, errorType: string): void {
+    if (call.over) return;
+    const isDraft = call.kind === ENTRY_KINDS.draft;
+    this.#keep(call.seq, isDraft ? call.json : JSON.stringify(unfinishedRecord(JSON.parse(call.json), errorType)), call);
   }
 
   whenWritten(done: () => void): void {
@@ -186,24 +189,17 @@ export class DiskJournal implements Journal {
     return `${JSON.stringify(columns).slice(0, -1)},"proxy_id":"${this.#options.proxyId}","seq":${seq}}`;
   }
 
-  #begun(seq: number): InFlight {
-    const call = this.#inFlight.get(seq);
-    if (call === undefined || call.over) throw new Error(`call ${seq} has not begun, or is over`);
-    return call;
-  }
-
   get #diskWorks(): boolean {
     return this.#segments !== undefined && this.#fault === undefined;
   }
 
-  #hold(seq: number, call: InFlight): void {
-    this.#inFlight.set(seq, call);
+  #hold(call: InFlight): void {
     if (!this.#diskWorks) {
       call.segment = NOT_ON_DISK;
       return;
     }
     if (call.segment === NOT_ON_DISK) call.segment = NOT_YET_ON_DISK;
-    this.#add({ kind: call.kind, seq, json: call.json, call });
+    this.#add({ kind: call.kind, seq: call.seq, json: call.json, call });
   }
 
   #keep(seq: number, json: string, call: InFlight | undefined): void {
@@ -226,7 +222,7 @@ export class DiskJournal implements Journal {
       if (call !== undefined) call.segment = NOT_ON_DISK;
       return;
     }
-    this.#inFlight.delete(seq);
+    if (call !== undefined) this.#inFlight.remove(call);
     if (!this.#memory.push({ seq, json })) this.#lose('queue_full', 1);
   }
 
@@ -251,8 +247,9 @@ export class DiskJournal implements Journal {
       this.#turnRecords = 0;
       for (const entry of entries) {
         if (segment === NOT_ON_DISK) this.#keepInMemory(entry);
-        else if (entry.kind === ENTRY_KINDS.record) this.#inFlight.delete(entry.seq);
-        else if (entry.call !== undefined) entry.call.segment = segment;
+        else if (entry.call === undefined) continue;
+        else if (entry.kind === ENTRY_KINDS.record) this.#inFlight.remove(entry.call);
+        else entry.call.segment = segment;
       }
     });
   }
@@ -280,12 +277,11 @@ export class DiskJournal implements Journal {
 
   /** Starts and drafts of calls still in flight, from a segment that is about to go. */
   #carryForward(segment: number): boolean {
-    for (const [seq, start] of this.#inFlight) {
-      // Starts are in the order of their numbers, but for those carried before.
+    for (const start of this.#inFlight) {
       if (start.segment !== segment) continue;
       if (this.#fault !== undefined || this.#segments === undefined) return false;
       try {
-        start.segment = this.#segments.append(this.#encode(start.kind, seq, start.json), 0);
+        start.segment = this.#segments.append(this.#encode(start.kind, start.seq, start.json), 0);
       } catch (error) {
         this.#fail(error);
         return false;
@@ -332,8 +328,8 @@ export class DiskJournal implements Journal {
         this.#lock = lock;
       }
       if (!segments.restore()) return; // the next tick goes on
-      for (const [seq, start] of this.#inFlight)
-        if (start.segment === NOT_ON_DISK) start.segment = segments.append(this.#encode(start.kind, seq, start.json), 0);
+      for (const start of this.#inFlight)
+        if (start.segment === NOT_ON_DISK) start.segment = segments.append(this.#encode(start.kind, start.seq, start.json), 0);
       this.#memory.moveTo(({ seq, json }) => segments.append(this.#encode(ENTRY_KINDS.record, seq, json), 1));
       this.#fault = undefined;
       this.#retry_ms = TICK_MS;
@@ -350,6 +346,10 @@ export class DiskJournal implements Journal {
       this.#fail(error, codeOf(error), told);
     }
   }
+}
+
+function checkNotOver({ seq, over }: InFlight): void {
+  if (over) throw new Error(`call ${seq} is over`);
 }
 
 /** The start's text is there already: its columns are not written out again. */

@@ -2,10 +2,12 @@
  * What one turn of the event loop brings to the journal: entries, put together so that they are written at once, and those who
  * wait until they are. Whoever writes takes them; nothing is written here.
  */
+import type { Listed } from '../unordered-list.ts';
 import { EntryBuffer, type EntryKind } from './entry.ts';
 
 /** A call that has begun and whose record is not on disk: what becomes of it should we die now. */
-export interface InFlight {
+export interface InFlight extends Listed {
+  readonly seq: number;
   /** With the call's number in it, as the record will have it. */
   readonly startJson: string;
   /** What is written of it: the start, or the draft. */

@@ -302,22 +302,22 @@ describe('after a crash', () => {
   test('a call whose record was still being worked on is its draft, also from a segment that is gone', async () => {
     start();
     const { start: known, record } = columns('drafted');
-    const seq = journal.start(known);
-    journal.draft(seq, { ...record, bodies: { capture: 'full', request: 'x', response: 'y' } }, done);
+    const call = journal.start(known);
+    journal.draft(call, { ...record, bodies: { capture: 'full', request: 'x', response: 'y' } }, done);
     crash();
     const { batches, unfinished } = await adoptAll();
     expect(unfinished).toBe(0);
-    expect(batches.flatMap(records)).toEqual([{ ...record, seq, proxy_id: 'p' }]);
+    expect(batches.flatMap(records)).toEqual([{ ...record, seq: call.seq, proxy_id: 'p' }]);
   });
 
   test('a draft is no record once the record has come, and is one where the work on it failed', async () => {
     start();
     for (const id of ['done', 'failed']) {
       const { start: known, record } = columns(id);
-      const seq = journal.start(known);
-      journal.draft(seq, record, done);
-      if (id === 'done') journal.finish(seq, { ...record, input_tokens: 7 }, done);
-      else journal.finishUnknown(seq, 'glassway_tap_failed');
+      const call = journal.start(known);
+      journal.draft(call, record, done);
+      if (id === 'done') journal.finish(call, { ...record, input_tokens: 7 }, done);
+      else journal.finishUnknown(call, 'glassway_tap_failed');
     }
     crash();
     expect((await adoptAll()).batches.flatMap(records)).toMatchObject([
@@ -430,7 +430,7 @@ describe('after a crash', () => {
     }
     expect(segments()).not.toContain('00000001.log');
     crash();
-    expect((await adoptAll()).batches.flatMap(records)).toMatchObject([{ id: 'long', seq: long, error_type: 'proxy_died' }]);
+    expect((await adoptAll()).batches.flatMap(records)).toMatchObject([{ id: 'long', seq: long.seq, error_type: 'proxy_died' }]);
   });
 
   test('a second crash while the first is being repaired gives nothing twice', async () => {
