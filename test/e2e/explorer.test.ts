@@ -178,6 +178,71 @@ test('filters combine as chips, suggest what there is, stand in the address, and
   expect(faults).toEqual([]);
 });
 
+test('values are left out by pointer and keyboard, in files and sessions too, and boards say that they cannot', async () => {
+  const { page, faults } = await visit('/?view=calls&refresh=off&project=many');
+  const left = page.getByRole('search').getByRole('button', { name: /is not/, expanded: false });
+  await page.locator('table.calls tbody .badge', { hasText: 'rate limited' }).locator('visible=true').first().hover();
+  await page.locator('table.calls').getByRole('button', { name: 'Without outcome rate limited' }).click();
+  await totals(page).getByText('240 calls').waitFor();
+  await page.getByRole('button', { name: '+ Filter' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('group', { name: 'Filter by' }).getByRole('button', { name: 'User', exact: true }).press('Enter');
+  await page.getByRole('dialog', { name: 'Filter by user' }).getByRole('button', { name: 'is not' }).press('Enter');
+  await page
+    .getByRole('dialog', { name: 'Filter by user' })
+    .getByRole('checkbox', { name: /user-1/ })
+    .press('Space');
+  await totals(page).getByText('190 calls').waitFor();
+  await page.keyboard.press('Escape');
+  expect(await left.allInnerTexts()).toEqual([
+    expect.stringMatching(/Outcome is not\s*rate limited/),
+    expect.stringMatching(/User is not\s*user-1/),
+  ]);
+  expect(new URL(page.url()).search).toBe('?view=calls&refresh=off&project=many&not-outcome=rate_limited&not-user=user-1');
+
+  await left.last().click();
+  await page.getByRole('dialog', { name: 'Filter by user' }).getByRole('button', { name: 'is', exact: true }).click();
+  await totals(page).getByText('50 calls').waitFor();
+  await page.getByRole('dialog', { name: 'Filter by user' }).getByRole('button', { name: 'is not' }).click();
+  await totals(page).getByText('190 calls').waitFor();
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'Export' }).click();
+  const file = await fetch(new URL((await page.getByRole('link', { name: /JSON/ }).getAttribute('href')) ?? '', page.url()));
+  expect(((await file.json()) as CallRow[]).filter(({ outcome, user_id }) => outcome === 'ok' && user_id !== 'user-1')).toHaveLength(190);
+  expect(file.headers.get('x-glassway-export-rows')).toBe('190');
+  await page.keyboard.press('Escape');
+  await page.getByRole('navigation').getByRole('link', { name: 'Sessions' }).click();
+  expect(await left.count()).toBe(2);
+
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click();
+  const note = page.getByRole('note', { name: 'Filters that this board cannot apply' });
+  await note.getByText('Outcome is not rate limited').waitFor();
+  await note.getByRole('link', { name: 'Calls with all filters' }).click();
+  await totals(page).getByText('190 calls').waitFor();
+  await page.goBack();
+  await note.getByRole('button', { name: 'Drop them' }).click();
+  await note.waitFor({ state: 'detached' });
+  expect(new URL(page.url()).search).toBe('?refresh=off&project=many');
+  expect(faults).toEqual([]);
+});
+
+test('on a phone the open call and the legend leave values out, or ask for them alone', async () => {
+  const { page, faults } = await visit('/?view=calls&refresh=off&project=many&user=user-3', PHONE);
+  await totals(page).getByText('50 calls').waitFor();
+  await rowsOf(page).first().tap();
+  await page.getByRole('dialog', { name: 'One call' }).getByRole('button', { name: 'Without user user-3' }).tap();
+  await totals(page).getByText('200 calls').waitFor();
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  const outcomes = page.getByRole('list', { name: 'Outcomes' });
+  await outcomes.getByRole('button', { name: 'Only outcome rate limited' }).tap();
+  await totals(page).getByText('10 calls').waitFor();
+  await outcomes.getByRole('button', { name: 'Without outcome rate limited' }).tap();
+  await totals(page).getByText('190 calls').waitFor();
+  await fitsItsWidth(page);
+  expect(faults).toEqual([]);
+});
+
 test('pages go on by cost as by time, columns can be chosen, and dragging over the bars zooms in', async () => {
   const { page, faults } = await visit('/?view=calls&refresh=off&project=many&range=1h');
   await page.locator('.more').getByText('100 calls shown').waitFor();

@@ -1,13 +1,28 @@
 /** The plain parts of one call: lists of facts, the provider's own usage object, code to copy. All of it is text. */
 
 import { html, useState, type VNode } from '../vendor/preact.js';
+import { FilterButtons, type FilterOf } from './explorer/filter-buttons.ts';
+import type { Change, PageState } from './url-state.ts';
 
-export type Row = readonly [label: string, value: string];
+/** `filter`: what calls with this value can be asked for by, or left out. */
+export type Row = readonly [label: string, value: string, filter?: FilterOf | undefined];
+
+interface FactsProps {
+  readonly rows: readonly Row[];
+  readonly mono?: boolean;
+  readonly state?: PageState;
+  readonly change?: Change;
+}
 
 /** A list of what is known; empty values are left out. */
-export function Facts({ rows, mono = false }: { rows: readonly Row[]; mono?: boolean }): VNode {
+export function Facts({ rows, mono = false, state, change }: FactsProps): VNode {
   return html`<dl class=${mono ? 'facts mono' : 'facts'}>
-    ${rows.filter(([, value]) => value !== '').map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}
+    ${rows
+      .filter(([, value]) => value !== '')
+      .map(
+        ([label, value, filter]) =>
+          html`<div key=${label}><dt>${label}</dt><dd>${value}${filter && state && change && html` <${FilterButtons} of=${filter} state=${state} change=${change} />`}</dd></div>`,
+      )}
   </dl>`;
 }
 

@@ -11,7 +11,7 @@ import { CallCost } from './explorer/call-cost.ts';
 import { curlOf } from './explorer/curl.ts';
 import { sessionState } from './explorer/sessions-view.ts';
 import { formatBytes, formatCost, formatCount, formatDuration, formatTime, formatWhole, UNKNOWN } from './format.ts';
-import { Failure, OutcomeBadge, plainClick } from './parts.ts';
+import { Failure, OutcomeBadge, outcomeLabel, plainClick } from './parts.ts';
 import { type Change, formatState, type PageState } from './url-state.ts';
 
 interface PanelProps {
@@ -61,7 +61,7 @@ export function CallPanel({ id, at, proxyUrl, state, change }: PanelProps): VNod
 type ViewProps = Omit<PanelProps, 'id' | 'at'> & { readonly answer: CallAnswer };
 
 function CallView(props: ViewProps): VNode {
-  const { answer, proxyUrl, state } = props;
+  const { answer, proxyUrl, state, change } = props;
   const { call, bodies, trace_url } = answer;
   const started = `${call.started_at.replace(' ', 'T')}Z`;
   const address = new URL(formatState({ ...state, call: call.id, at: started }), location.href).href;
@@ -88,36 +88,43 @@ function CallView(props: ViewProps): VNode {
     <${CallBodies} call=${call} bodies=${bodies} />
     <section>
       <h3>Request</h3>
-      <${Facts} rows=${
+      <${Facts} state=${state} change=${change} rows=${
         [
+          ['Project', call.project, ['project', call.project]],
+          ['Outcome', outcomeLabel(call.outcome), ['outcome', call.outcome]],
+          ['HTTP status', call.status === 0 ? '' : String(call.status), ['status', String(call.status)]],
+          ['Error type', call.error_type, ['error_type', call.error_type]],
           ['Endpoint', `${call.method} ${call.path}`],
-          ['Upstream', call.upstream],
-          ['Model asked for', call.request_model],
-          ['Model used', call.response_model],
-          ['Finish reason', call.finish_reason],
+          ['Operation', call.operation, ['operation', call.operation]],
+          ['Provider', call.provider, ['provider', call.provider]],
+          ['Upstream', call.upstream, ['upstream', call.upstream]],
+          // A call is counted under the model that answered, where one did.
+          ['Model asked for', call.request_model, call.response_model === '' ? ['model', call.request_model] : undefined],
+          ['Model used', call.response_model, ['model', call.response_model]],
+          ['Finish reason', call.finish_reason, ['finish_reason', call.finish_reason]],
           ['Bytes', `${formatBytes(call.request_bytes)} sent · ${formatBytes(call.response_bytes)} received`],
-          ['SDK', call.sdk],
+          ['SDK', call.sdk, ['sdk', call.sdk]],
         ] satisfies Row[]
       } />
     </section>
     <section>
       <h3>Identifiers</h3>
-      <${Facts} mono=${true} rows=${
+      <${Facts} mono=${true} state=${state} change=${change} rows=${
         [
           ['Call', call.id],
-          ['User', call.user_id],
-          ['Session', call.session_id],
+          ['User', call.user_id, ['user', call.user_id]],
+          ['Session', call.session_id, ['session', call.session_id]],
           ['Trace', call.trace_id],
           ['Span', call.span_id],
           ['Parent span', call.parent_span_id],
-          ['Key fingerprint', call.key_fingerprint],
+          ['Key fingerprint', call.key_fingerprint, ['key', call.key_fingerprint]],
           ['Proxy', `${call.proxy_id} #${call.seq}`],
           ['Started', started],
           ['Stored', `${call.ingested_at.replace(' ', 'T')}Z`],
         ] satisfies Row[]
       } />
     </section>
-    ${Object.keys(call.tags).length > 0 && html`<section><h3>Tags</h3><${Facts} rows=${Object.entries(call.tags)} /></section>`}
+    ${Object.keys(call.tags).length > 0 && html`<section><h3>Tags</h3><${Facts} state=${state} change=${change} rows=${Object.entries(call.tags).map(([name, value]) => [name, value, ['tag', `${name}=${value}`]] satisfies Row)} /></section>`}
     ${Object.keys(call.rate_limits).length > 0 && html`<section><h3>Rate limits, as the provider’s headers say</h3><${Facts} rows=${Object.entries(call.rate_limits).map(([name, value]) => [name.replaceAll('_', ' '), formatWhole(value)])} /></section>`}
     <${RawUsage} usage=${call.usage_raw} />`;
 }

@@ -6,13 +6,15 @@
 import type { Board, Panel } from '../../board-types.ts';
 import { html, useEffect, useState, type VNode } from '../../vendor/preact.js';
 import { type LoadError, load, toLoadError } from '../data.ts';
+import { chipLabel, chipText } from '../explorer/filter-bar.ts';
+import { isNot, namesOf } from '../explorer/filter-table.ts';
 import { formatTime } from '../format.ts';
-import { Failure } from '../parts.ts';
+import { Failure, plainClick } from '../parts.ts';
 import { Toolbar } from '../toolbar.ts';
 import { UnpricedTable } from '../unpriced-table.ts';
-import { type Change, FILTER_NAMES, type PageState, refreshSeconds } from '../url-state.ts';
+import { atView, type Change, FILTER_NAMES, formatState, type PageState, refreshSeconds } from '../url-state.ts';
 import { FIRST_VIEW, viewEntry } from '../views.ts';
-import { shownVariables } from './choices.ts';
+import { shownVariables, unheeded } from './choices.ts';
 import { isOutage, PanelCard, type PanelReport } from './panel-card.ts';
 import { useVariables, VariableBar } from './variable-bar.ts';
 
@@ -51,6 +53,7 @@ function LoadedBoard({ name, board, state, change }: ViewProps & { readonly name
   return html`
     <${Toolbar} state=${state} change=${change} wide=${shownVariables(board).length > VARIABLES_IN_LINE_MAX}><${VariableBar} board=${board} variables=${variables} state=${state} change=${change} /><//>
     ${outage && html`<${Failure} error=${outage} slim=${true} since=${Number.isFinite(since) ? formatTime(new Date(since).toISOString()) : undefined} />`}
+    <${Unheeded} board=${board} state=${state} change=${change} />
     ${none && html`<${NoCalls} state=${state} change=${change} />`}
     <div class="board">
       ${inOrder(board.panels).map(
@@ -66,6 +69,22 @@ function LoadedBoard({ name, board, state, change }: ViewProps & { readonly name
     ${state.view === FIRST_VIEW && html`<${UnpricedTable} state=${state} change=${change} />`}`;
 }
 
+/** Figures that are not what the filters say must not look as if they were. */
+function Unheeded({ board, state, change }: ViewProps & { readonly board: Board }): VNode | null {
+  const chips = unheeded(board, state.filters);
+  if (chips.length === 0) return null;
+  const list: PageState = { ...state, ...atView('calls') };
+  const cleared = Object.fromEntries(chips.flatMap((chip) => namesOf(chip).map((name) => [name, []])));
+  return html`
+    <section class="card unheeded" role="note" aria-label="Filters that this board cannot apply">
+      <p>This board cannot filter by ${chips.map((chip, at) => html`<span key=${chip}>${at > 0 && ', '}<b>${chipLabel(chip)} ${chipText(chip, state.filters)}</b></span>`)}: its figures are without ${chips.length > 1 ? 'these filters' : 'this filter'}.</p>
+      <p class="buttons">
+        <a class="control" href=${formatState(list)} onClick=${(event: MouseEvent) => plainClick(event, () => change(list))}>Calls with ${chips.length > 1 ? 'all filters' : 'it'}</a>
+        <button type="button" class="control" onClick=${() => change({ filters: { ...state.filters, ...cleared } })}>Drop ${chips.length > 1 ? 'them' : 'it'}</button>
+      </p>
+    </section>`;
+}
+
 /** As one reads: on a phone, and for a keyboard, order is all that is left of the grid. */
 function inOrder(panels: readonly Panel[]): readonly Panel[] {
   const sorted = [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x);
@@ -79,7 +98,7 @@ function placeOf({ gridPos: { x, y, w, h } }: Panel, lines: readonly number[]): 
 }
 
 function NoCalls({ state, change }: ViewProps): VNode {
-  const chosen = FILTER_NAMES.flatMap((name) => state.filters[name]);
+  const chosen = FILTER_NAMES.filter((name) => !isNot(name)).flatMap((name) => state.filters[name]);
   const cleared = Object.fromEntries(FILTER_NAMES.map((name) => [name, []])) as unknown as PageState['filters'];
   return html`
     <section class="card blank" role="status">

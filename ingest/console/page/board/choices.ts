@@ -4,6 +4,7 @@
  */
 
 import type { Board, Variable } from '../../board-types.ts';
+import { CHIPS, type Chip, namesOf, settingOf } from '../explorer/filter-table.ts';
 import { apiQuery, FILTER_NAMES, type FilterName, type PageState } from '../url-state.ts';
 
 /** Which source to read is a question that only Grafana has. */
@@ -22,7 +23,7 @@ export function chosenValues(state: PageState, name: string): readonly string[] 
 }
 
 export function choose(state: PageState, name: string, values: readonly string[]): Partial<PageState> {
-  if (isFilter(name)) return { filters: { ...state.filters, [name]: values } };
+  if (isFilter(name)) return { filters: { ...state.filters, ...settingOf(state.filters, name, values) } };
   if (name === CALL) return { call: values[0] ?? '', at: '' };
   const { [name]: _, ...others } = state.variables;
   return { variables: values.length === 0 ? others : { ...others, [name]: values } };
@@ -58,6 +59,12 @@ export function boardQuery(
     for (const value of filled) params.append(`var-${variable.name}`, value);
   }
   return params.toString();
+}
+
+/** Filters that are set and that this board's SQL knows nothing of: Grafana's variables cannot leave values out. */
+export function unheeded(board: Board, filters: PageState['filters']): readonly Chip[] {
+  const known = new Set(shownVariables(board).map(({ name }) => name));
+  return CHIPS.filter((chip) => namesOf(chip).some((name) => filters[name].length > 0 && !known.has(name)));
 }
 
 function isFilter(name: string): name is FilterName {

@@ -4,6 +4,7 @@ import { html, type VNode } from '../../vendor/preact.js';
 import { formatCost, formatCount, formatDuration, formatPercent, share, UNKNOWN } from '../format.ts';
 import { outputSpeed } from '../output-speed.ts';
 import { OutcomeBadge } from '../parts.ts';
+import type { FilterOf } from './filter-buttons.ts';
 
 export interface CallColumn {
   readonly label: string;
@@ -13,6 +14,8 @@ export interface CallColumn {
   /** Left out where there is no room: 1 first. Missing: always shown. */
   readonly yields?: 1 | 2 | 3;
   readonly show: (call: CallSummary) => VNode | string | false;
+  /** What the cell's value can be filtered by. */
+  readonly filter?: (call: CallSummary) => FilterOf;
 }
 
 const approximate = (call: CallSummary): string => (call.usage_source === 'estimated' ? '≈' : '');
@@ -21,12 +24,18 @@ const mono = (text: string): VNode | string =>
   text === '' ? UNKNOWN : html`<span class="ellipsis mono-text" title=${text}>${text}</span>`;
 
 export const CALL_COLUMNS = {
-  project: { label: 'Project', yields: 2, show: (call) => plain(call.project) },
-  user: { label: 'User', yields: 3, show: (call) => mono(call.user_id) },
-  session: { label: 'Session', yields: 3, show: (call) => mono(call.session_id) },
-  model: { label: 'Model', show: modelCell },
-  outcome: { label: 'Outcome', yields: 2, show: outcomeCell },
-  status: { label: 'Status', numeric: true, yields: 1, show: (call) => (call.status === 0 ? UNKNOWN : String(call.status)) },
+  project: { label: 'Project', yields: 2, show: (call) => plain(call.project), filter: (call) => ['project', call.project] },
+  user: { label: 'User', yields: 3, show: (call) => mono(call.user_id), filter: (call) => ['user', call.user_id] },
+  session: { label: 'Session', yields: 3, show: (call) => mono(call.session_id), filter: (call) => ['session', call.session_id] },
+  model: { label: 'Model', show: modelCell, filter: (call) => ['model', call.response_model || call.request_model] },
+  outcome: { label: 'Outcome', yields: 2, show: outcomeCell, filter: (call) => ['outcome', call.outcome] },
+  status: {
+    label: 'Status',
+    numeric: true,
+    yields: 1,
+    show: (call) => (call.status === 0 ? UNKNOWN : String(call.status)),
+    filter: (call) => ['status', String(call.status)],
+  },
   duration: { label: 'Duration', numeric: true, sort: 'duration', yields: 2, show: durationCell },
   ttft: { label: 'First token', numeric: true, sort: 'ttft', yields: 1, show: (call) => formatDuration(call.ttft_ms) },
   input: { label: 'Tokens in', numeric: true, sort: 'input', yields: 2, show: inputCell },
@@ -52,9 +61,9 @@ export const CALL_COLUMNS = {
   speed: { label: 'Tokens/s', numeric: true, show: speedCell },
   overhead: { label: 'Glassway', numeric: true, show: (call) => formatDuration(call.overhead_ms) },
   ttfb: { label: 'Headers', numeric: true, show: (call) => formatDuration(call.ttfb_ms) },
-  finish_reason: { label: 'Finish', show: (call) => plain(call.finish_reason) },
-  operation: { label: 'Operation', show: (call) => plain(call.operation) },
-  upstream: { label: 'Upstream', show: (call) => plain(call.upstream) },
+  finish_reason: { label: 'Finish', show: (call) => plain(call.finish_reason), filter: (call) => ['finish_reason', call.finish_reason] },
+  operation: { label: 'Operation', show: (call) => plain(call.operation), filter: (call) => ['operation', call.operation] },
+  upstream: { label: 'Upstream', show: (call) => plain(call.upstream), filter: (call) => ['upstream', call.upstream] },
   tags: {
     label: 'Tags',
     show: (call) =>
@@ -64,7 +73,7 @@ export const CALL_COLUMNS = {
           .join(', '),
       ),
   },
-  sdk: { label: 'SDK', show: (call) => plain(call.sdk) },
+  sdk: { label: 'SDK', show: (call) => plain(call.sdk), filter: (call) => ['sdk', call.sdk] },
   trace: { label: 'Trace', show: (call) => mono(call.trace_id) },
   id: { label: 'Call', show: (call) => mono(call.id) },
 } as const satisfies Readonly<Record<string, CallColumn>>;

@@ -1,6 +1,6 @@
 /** The calls explorer: what is filtered by, what those calls add up to, when they were, and each of them; one opens beside it. */
 import type { CallSummary, CallsAnswer, HistogramAnswer } from '../../api-types.ts';
-import { html, type VNode } from '../../vendor/preact.js';
+import { html, useState, type VNode } from '../../vendor/preact.js';
 import { useLoaded } from '../data.ts';
 import { formatCost, formatCount, formatPercent, formatTime, formatWhole, share } from '../format.ts';
 import { Failure, plainClick } from '../parts.ts';
@@ -8,6 +8,7 @@ import { isoSecond } from '../toolbar.ts';
 import { apiQuery, type Change, FILTER_NAMES, formatState, type PageState, refreshSeconds } from '../url-state.ts';
 import { CALL_COLUMN_NAMES, type CallColumnName, callColumn, formatColumns, parseColumns } from './call-columns.ts';
 import { FilterBar } from './filter-bar.ts';
+import { FilterButtons } from './filter-buttons.ts';
 import { Histogram } from './histogram.ts';
 import { ExportMenu, Foot, Heading, Menu, moveFocus } from './list-parts.ts';
 import { formatOrder, type ListOrder, parseOrder } from './order-text.ts';
@@ -44,7 +45,7 @@ export function CallsView({ state, change }: ViewProps): VNode {
       ${
         (first.data || !error) &&
         html`
-        <${Histogram} data=${histogram.stale ? undefined : histogram.data} onZoom=${zoom} />
+        <${Histogram} data=${histogram.stale ? undefined : histogram.data} onZoom=${zoom} state=${state} change=${change} />
         <section class="card table-card" aria-label="Calls">
           <header>
             <${Totals} total=${histogram.data?.total} />
@@ -133,16 +134,19 @@ function CallsTable({ rows, waiting, columns, order, state, change }: TableProps
 function CallRow({ call, columns, state, change }: ViewProps & { call: CallSummary; columns: readonly CallColumnName[] }): VNode {
   const opened = { call: call.id, at: call.started_at };
   const open = state.call === call.id && (state.at === '' || state.at === call.started_at);
+  // Only the cell under the pointer has its buttons: a list has thousands of cells. By keyboard and on a phone the open call has them.
+  const [pointed, setPointed] = useState<CallColumnName | ''>('');
   return html`
-    <tr class=${open ? 'clickable open' : 'clickable'} onClick=${() => change(opened)}>
+    <tr class=${open ? 'clickable open' : 'clickable'} onClick=${() => change(opened)} onMouseLeave=${() => setPointed('')}>
       <td class="nowrap"><a class="num" href=${formatState({ ...state, ...opened })} title=${call.started_at} aria-current=${open ? 'true' : undefined}
         onClick=${(event: MouseEvent) => {
           event.stopPropagation();
           plainClick(event, () => change(opened));
         }}>${formatTime(call.started_at)}</a></td>
       ${columns.map((name) => {
-        const { numeric, yields, show } = callColumn(name);
-        return html`<td key=${name} class=${`${numeric ? 'num nowrap' : ''} ${yields ? `yields-${yields}` : ''}`}>${show(call)}</td>`;
+        const { numeric, yields, show, filter } = callColumn(name);
+        return html`<td key=${name} class=${`${numeric ? 'num nowrap' : ''} ${yields ? `yields-${yields}` : ''}`} onMouseEnter=${() => setPointed(name)}>${show(call)}
+          ${pointed === name && filter && html`<${FilterButtons} of=${filter(call)} state=${state} change=${change} />`}</td>`;
       })}
     </tr>`;
 }

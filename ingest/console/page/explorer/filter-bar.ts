@@ -3,7 +3,20 @@ import { html, useEffect, useRef, useState, type VNode } from '../../vendor/prea
 import { OUTCOME_LABELS, outcomeLabel, useDismiss } from '../parts.ts';
 import type { Change, PageState } from '../url-state.ts';
 import { FilterEditor } from './filter-editor.ts';
-import { FILTER_KEYS, FILTER_NAMES, type FilterKey, type FilterName, filterEntry, namesOf } from './filter-table.ts';
+import {
+  CHIPS,
+  type Chip as ChipName,
+  FILTER_KEYS,
+  FILTER_NAMES,
+  type FilterKey,
+  type FilterName,
+  type Filters,
+  type FilterValues,
+  filterEntry,
+  isNot,
+  namesOf,
+  oppositeOf,
+} from './filter-table.ts';
 
 interface BarProps {
   readonly state: PageState;
@@ -14,26 +27,33 @@ const SEARCH_DELAY_MS = 350;
 /** Every outcome that is an error: what the caller broke off itself is none. */
 const ERRORS = Object.keys(OUTCOME_LABELS).filter((outcome) => outcome !== 'ok' && outcome !== 'client_abort');
 
-export type FilterValues = Readonly<Partial<Record<FilterName, readonly string[]>>>;
+function activeChips(filters: Filters): readonly ChipName[] {
+  return CHIPS.filter((chip) => namesOf(chip).some((name) => filters[name].length > 0));
+}
 
 export function FilterBar({ state, change }: BarProps): VNode {
-  const [open, setOpen] = useState<FilterKey | 'menu' | ''>('');
+  const [open, setOpen] = useState<ChipName | 'menu' | ''>('');
   const set = (values: FilterValues): void => change({ filters: { ...state.filters, ...values } });
-  const active = FILTER_KEYS.filter((key) => key !== 'q' && namesOf(key).some((name) => state.filters[name].length > 0));
+  const active: readonly ChipName[] = activeChips(state.filters).filter((chip) => chip !== 'q');
   const errorsOnly = state.filters.outcome.length === ERRORS.length && ERRORS.every((outcome) => state.filters.outcome.includes(outcome));
   const shown = open !== '' && open !== 'menu' && !active.includes(open) ? [...active, open] : active;
   return html`
     <div class="filters" role="search" aria-label="Filter">
       <${Search} value=${state.filters.q[0] ?? ''} onChange=${(text: string) => change({ filters: { ...state.filters, q: text === '' ? [] : [text] } }, 'replace')} />
       ${shown.map(
-        (key) =>
-          html`<${Chip} key=${key} filter=${key} state=${state} open=${open === key} onOpen=${(opened: boolean) => setOpen(opened ? key : '')} onChange=${set} />`,
+        (chip) =>
+          html`<${Chip} key=${chip} filter=${chip} state=${state} open=${open === chip} onOpen=${(opened: boolean) => setOpen(opened ? chip : '')} onChange=${set} onTurn=${setOpen} />`,
       )}
-      <${AddMenu} open=${open === 'menu'} onOpen=${(opened: boolean) => setOpen(opened ? 'menu' : '')} onPick=${(key: FilterKey) => setOpen(key)}
-        keys=${FILTER_KEYS.filter((key) => key !== 'q' && !active.includes(key))} />
+      <${AddMenu} open=${open === 'menu'} onOpen=${(opened: boolean) => setOpen(opened ? 'menu' : '')} onPick=${(key: FilterKey) => setOpen(freeChip(key, active) ?? key)}
+        keys=${FILTER_KEYS.filter((key) => key !== 'q' && freeChip(key, active) !== undefined)} />
       <button type="button" class="control toggle" aria-pressed=${errorsOnly} onClick=${() => set({ outcome: errorsOnly ? [] : ERRORS })}>Errors only</button>
       ${(active.length > 0 || state.filters.q.length > 0) && html`<button type="button" class="link" onClick=${() => set(Object.fromEntries(FILTER_NAMES.map((name) => [name, []])))}>Clear all</button>`}
     </div>`;
+}
+
+/** What of a filter is not there yet: itself, else what it leaves out. */
+function freeChip(key: FilterKey, active: readonly ChipName[]): ChipName | undefined {
+  return [key, oppositeOf(key)].find((chip) => chip !== undefined && !active.includes(chip));
 }
 
 function Search({ value, onChange }: { value: string; onChange: (text: string) => void }): VNode {
@@ -68,15 +88,17 @@ function Search({ value, onChange }: { value: string; onChange: (text: string) =
 }
 
 interface ChipProps {
-  readonly filter: FilterKey;
+  readonly filter: ChipName;
   readonly state: PageState;
   readonly open: boolean;
   readonly onOpen: (open: boolean) => void;
   readonly onChange: (values: FilterValues) => void;
+  /** To the other way around: what was asked for is left out. */
+  readonly onTurn: (chip: ChipName) => void;
 }
 
-function Chip({ filter, state, open, onOpen, onChange }: ChipProps): VNode {
-  const { label } = filterEntry(filter);
+function Chip({ filter, state, open, onOpen, onChange, onTurn }: ChipProps): VNode {
+  const label = chipLabel(filter);
   const button = useRef<HTMLButtonElement>(null);
   const ref = useDismiss(open, () => {
     onOpen(false);
@@ -88,15 +110,21 @@ function Chip({ filter, state, open, onOpen, onChange }: ChipProps): VNode {
     onChange(Object.fromEntries(namesOf(filter).map((name) => [name, []])));
   };
   return html`
-    <div class="picker chip" ref=${ref}>
+    <div class=${isNot(filter) ? 'picker chip chip-not' : 'picker chip'} ref=${ref}>
       <button type="button" ref=${button} class="chip-text" aria-haspopup="dialog" aria-expanded=${open} onClick=${() => onOpen(!open)}>
         <span class="muted">${label}</span><b class="ellipsis" title=${text}>${text || 'any'}</b></button>
       <button type="button" class="chip-remove" aria-label=${`Remove the filter ${label}: ${text}`} onClick=${clear}>×</button>
-      ${open && html`<${FilterEditor} filter=${filter} state=${state} onChange=${onChange} onDone=${() => onOpen(false)} />`}
+      ${open && html`<${FilterEditor} filter=${filter} state=${state} onChange=${onChange} onTurn=${onTurn} onDone=${() => onOpen(false)} />`}
     </div>`;
 }
 
-export function chipText(filter: FilterKey, filters: PageState['filters']): string {
+/** What is said before the values: “Model”, “Model is not”. */
+export function chipLabel(chip: ChipName): string {
+  const { label } = filterEntry(chip);
+  return isNot(chip) ? `${label} is not` : label;
+}
+
+export function chipText(filter: ChipName, filters: Filters): string {
   const { kind, unit = '', choices } = filterEntry(filter);
   if (kind === 'range') {
     const [min, max] = namesOf(filter).map((name) => filters[name][0]);
@@ -105,8 +133,9 @@ export function chipText(filter: FilterKey, filters: PageState['filters']): stri
     return min !== undefined ? `≥ ${amount(min)}` : max !== undefined ? `≤ ${amount(max)}` : '';
   }
   const values = filters[filter as FilterName];
-  if (filter === 'outcome' && values.length === ERRORS.length) return 'any error';
-  const show = (value: string): string => (filter === 'outcome' ? outcomeLabel(value) : (choices?.[value] ?? value));
+  const isOutcome = filter === 'outcome' || filter === 'not-outcome';
+  if (isOutcome && values.length === ERRORS.length && ERRORS.every((outcome) => values.includes(outcome))) return 'any error';
+  const show = (value: string): string => (isOutcome ? outcomeLabel(value) : (choices?.[value] ?? value));
   return values.length <= 2 ? values.map(show).join(' or ') : `${show(values[0] ?? '')} or ${values.length - 1} others`;
 }
 

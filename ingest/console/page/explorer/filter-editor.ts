@@ -5,13 +5,24 @@ import { useLoaded } from '../data.ts';
 import { formatCount } from '../format.ts';
 import { outcomeLabel } from '../parts.ts';
 import { apiQuery, type PageState } from '../url-state.ts';
-import type { FilterValues } from './filter-bar.ts';
-import { FILTER_NAMES, type FilterKey, type FilterName, filterEntry, namesOf } from './filter-table.ts';
+import {
+  type Chip,
+  FILTER_NAMES,
+  type FilterName,
+  type FilterValues,
+  filterEntry,
+  isNot,
+  keyOf,
+  namesOf,
+  oppositeOf,
+  settingOf,
+} from './filter-table.ts';
 
 interface EditorProps {
-  readonly filter: FilterKey;
+  readonly filter: Chip;
   readonly state: PageState;
   readonly onChange: (values: FilterValues) => void;
+  readonly onTurn: (chip: Chip) => void;
   readonly onDone: () => void;
 }
 
@@ -21,11 +32,12 @@ const AMOUNT = /^\d{1,9}(\.\d{1,9})?$/;
 export function FilterEditor(props: EditorProps): VNode {
   const { filter, onDone } = props;
   const place = useRef<HTMLDivElement>(null);
-  useEffect(() => place.current?.querySelector<HTMLElement>('input, button')?.focus(), [filter]);
+  useEffect(() => place.current?.querySelector<HTMLElement>('input, .options button')?.focus(), [filter]);
   const { kind, label } = filterEntry(filter);
   return html`
     <div class="popover" role="dialog" aria-label=${`Filter by ${label.toLowerCase()}`} ref=${place}
       onKeyDown=${(event: KeyboardEvent) => event.key === 'Enter' && event.target instanceof HTMLInputElement && event.target.type === 'checkbox' && onDone()}>
+      <${Turn} ...${props} />
       ${
         kind === 'range'
           ? html`<${RangeEditor} ...${props} />`
@@ -33,10 +45,26 @@ export function FilterEditor(props: EditorProps): VNode {
             ? html`<${ChoiceEditor} ...${props} />`
             : kind === 'tag'
               ? html`<${TagEditor} ...${props} />`
-              : html`<${ValueList} label=${label} state=${props.state} of=${{ of: filter }} mono=${filterEntry(filter).mono === true} chosen=${props.state.filters[filter as FilterName]}
-                  show=${filter === 'outcome' ? outcomeLabel : undefined} onChange=${(values: readonly string[]) => props.onChange({ [filter]: values })} />`
+              : html`<${ValueList} label=${label} state=${props.state} of=${{ of: keyOf(filter) }} mono=${filterEntry(filter).mono === true} chosen=${props.state.filters[filter as FilterName]}
+                  show=${keyOf(filter) === 'outcome' ? outcomeLabel : undefined}
+                  onChange=${(values: readonly string[]) => props.onChange(settingOf(props.state.filters, filter as FilterName, values))} />`
       }
     </div>`;
+}
+
+/** Whether the values are asked for or left out; those that are chosen go along. */
+function Turn({ filter, state, onChange, onTurn }: EditorProps): VNode | null {
+  const opposite = oppositeOf(filter);
+  if (opposite === undefined) return null;
+  const turn = (): void => {
+    const values = state.filters[filter as FilterName];
+    const kept = state.filters[opposite].filter((value) => !values.includes(value));
+    if (values.length > 0) onChange(settingOf(state.filters, opposite, [...kept, ...values]));
+    onTurn(opposite);
+  };
+  const way = (not: boolean, text: string): VNode =>
+    html`<button type="button" class="segment small" aria-pressed=${isNot(filter) === not} onClick=${() => isNot(filter) !== not && turn()}>${text}</button>`;
+  return html`<span class="ranges turn" role="group" aria-label=${`${filterEntry(filter).label} is, or is not`}>${way(false, 'is')}${way(true, 'is not')}</span>`;
 }
 
 interface ListProps {
@@ -89,8 +117,9 @@ function ValueList({ label, state, of, chosen, mono = false, show = (value) => v
     </ul>`;
 }
 
-function TagEditor({ state, onChange }: EditorProps): VNode {
-  const chosen = state.filters.tag;
+function TagEditor({ filter, state, onChange }: EditorProps): VNode {
+  const parameter = filter as 'tag' | 'not-tag';
+  const chosen = state.filters[parameter];
   const [name, setName] = useState(chosen[0]?.split('=')[0] ?? '');
   if (name === '')
     return html`<p class="hint-line muted small">First the tag’s name</p>
@@ -100,7 +129,7 @@ function TagEditor({ state, onChange }: EditorProps): VNode {
   return html`
     <p class="hint-line small"><button type="button" class="link" onClick=${() => setName('')}>‹ Other tag</button><b>${name}</b></p>
     <${ValueList} key=${name} label=${name} state=${state} of=${{ of: 'tag', tag_name: name }} chosen=${own}
-      onChange=${(values: readonly string[]) => onChange({ tag: [...others, ...values.map((value) => `${name}=${value}`)] })} />`;
+      onChange=${(values: readonly string[]) => onChange(settingOf(state.filters, parameter, [...others, ...values.map((value) => `${name}=${value}`)]))} />`;
 }
 
 function ChoiceEditor({ filter, state, onChange, onDone }: EditorProps): VNode {

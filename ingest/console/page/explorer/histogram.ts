@@ -7,10 +7,14 @@ import { html, useRef, useState, type VNode } from '../../vendor/preact.js';
 import { formatBucket, formatCount, formatSeconds, formatWhole } from '../format.ts';
 import { OUTCOME_LABELS, outcomeLabel } from '../parts.ts';
 import { timeTicks } from '../time-ticks.ts';
+import type { Change, PageState } from '../url-state.ts';
+import { FilterButtons } from './filter-buttons.ts';
 
 interface HistogramProps {
   readonly data: HistogramAnswer | undefined;
   readonly onZoom: (fromSeconds: number, toSeconds: number) => void;
+  readonly state: PageState;
+  readonly change: Change;
 }
 
 const HEIGHT = 100;
@@ -24,7 +28,7 @@ interface Drag {
   readonly last: number;
 }
 
-export function Histogram({ data, onZoom }: HistogramProps): VNode {
+export function Histogram({ data, onZoom, state, change }: HistogramProps): VNode {
   const [at, setAt] = useState<number | undefined>(undefined);
   const [drag, setDrag] = useState<Drag | undefined>(undefined);
   const place = useRef<HTMLDivElement>(null);
@@ -63,7 +67,19 @@ export function Histogram({ data, onZoom }: HistogramProps): VNode {
         ${!data && html`<div class="bone chart-bone"></div>`}
       </div>
       ${data && html`<${Axis} data=${data} width=${place.current?.clientWidth ?? innerWidth} />`}
+      <${Legend} data=${data} state=${state} change=${change} />
     </section>`;
+}
+
+/** What the colours stand for, with how many calls each has, to ask for or to leave out. */
+function Legend({ data, state, change }: Omit<HistogramProps, 'onZoom'>): VNode {
+  return html`<ul class="histogram-legend" aria-label="Outcomes">
+    ${(data ? ordered(data) : []).map(
+      ([outcome, counts]) => html`<li key=${outcome}><${FilterButtons} of=${['outcome', outcome]} state=${state} change=${change}>
+        <i class=${`dot-${OUTCOME_LABELS[outcome]?.tone ?? 'quiet'}`} aria-hidden="true"></i>${outcomeLabel(outcome)}
+        <span class="num muted">${formatWhole(counts.reduce((sum, calls) => sum + calls, 0))}</span><//></li>`,
+    )}
+  </ul>`;
 }
 
 function sums(data: HistogramAnswer): number[] {
