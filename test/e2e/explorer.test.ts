@@ -2,19 +2,16 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { createClient } from '@clickhouse/client';
-import type { AxeResults } from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { CallRow } from '../../contract/record.ts';
 import { WRITER_USERNAME } from '../../ingest/clickhouse/files.ts';
-import { fitsItsWidth, launchBrowser, openPage, type WatchedPage } from '../kit/browser.ts';
+import { fitsItsWidth, launchBrowser, openPage, seriousFaults, type WatchedPage } from '../kit/browser.ts';
 import { type RunningGlassway, scratchDir, startGlassway } from '../kit/glassway.ts';
 import { insertCalls, sampleCall } from '../kit/sample-calls.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SESSION = 'conversation 7';
 
 let provider: Server;
@@ -100,14 +97,6 @@ async function textOf(locator: Locator): Promise<string> {
 
 const rowsOf = (page: Page): Locator => page.locator('table.calls tbody tr a');
 const totals = (page: Page): Locator => page.locator('.totals');
-
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(async () => (Reflect.get(window, 'axe') as { run(): Promise<AxeResults> }).run());
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
-}
 
 test('connect waits for a call of the project that is typed in, turns green when it arrives, and leads to it', async () => {
   const { page, faults } = await visit('/');

@@ -2,6 +2,9 @@
  * Headless Chromium for tests: one browser per test file, a fresh page with its console watched.
  * Gives pages that record what went wrong in them; never goes beyond this machine.
  */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { endAtLast } from './leftovers.ts';
 
@@ -57,4 +60,19 @@ export async function settled(page: Page): Promise<void> {
 /** Waits until nothing is wider than the window: charts take a new width a frame after it has changed. */
 export async function fitsItsWidth(page: Page): Promise<void> {
   await page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds that keeps somebody from using the page. One row of a table is like the next. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  // As a test's own script, which the page's content security policy would not allow.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(async () => {
+    const axe = Reflect.get(window, 'axe') as { run: (context: object, options: object) => Promise<AxeResults> };
+    return axe.run({ exclude: [['tbody tr:nth-child(n+4)']] }, { resultTypes: ['violations'] });
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
 }
