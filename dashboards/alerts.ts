@@ -18,6 +18,8 @@ interface Rule {
   readonly uid: string;
   readonly title: string;
   readonly summary: string;
+  /** What whoever is woken by it does first. */
+  readonly todo: string;
   readonly board: BoardName;
   readonly severity: 'warning' | 'critical';
   readonly windowMinutes: number;
@@ -39,6 +41,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-error-rate',
     title: 'Error rate of a project over 5 %',
     summary: '{{ $labels.project }}: {{ humanizePercentage $values.A.Value }} of the calls of the last 10 minutes failed.',
+    todo: 'Board Errors, filtered by the project, says which outcome, provider and model it is, and what the provider says.',
     board: 'errors',
     severity: 'critical',
     windowMinutes: 10,
@@ -53,6 +56,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-ttft',
     title: 'p95 time to first token over 10 s',
     summary: '{{ $labels.model }} ({{ $labels.provider }}): 95 of 100 streams begin within {{ $values.A.Value }} ms.',
+    todo: 'Board Latency compares it with other models and shows since when; a longer prompt or another region may be why.',
     board: 'latency',
     severity: 'warning',
     windowMinutes: 15,
@@ -67,6 +71,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-budget',
     title: 'Spend of this month over 80 % of the budget',
     summary: `{{ humanizePercentage $values.A.Value }} of ${MONTHLY_BUDGET_USD} USD is spent.`,
+    todo: 'Board Cost shows who spends it and what the month will come to. The budget stands in this rule: set it to your own.',
     board: 'cost',
     severity: 'warning',
     windowMinutes: 60,
@@ -78,6 +83,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-spend-spike',
     title: 'A project spends over three times its usual',
     summary: '{{ $labels.project }}: the last hour cost {{ humanize $values.A.Value }} times the average hour of the last week.',
+    todo: 'Board Cost, filtered by the project, says which model, user and tag it is; a loop of an agent looks like this.',
     board: 'cost',
     severity: 'warning',
     windowMinutes: 60,
@@ -96,6 +102,7 @@ export const RULES: readonly Rule[] = [
     title: 'A provider does not answer',
     summary:
       '{{ $labels.provider }}: {{ humanizePercentage $values.A.Value }} of the calls of the last 5 minutes ended in its own errors, timeouts or no connection.',
+    todo: 'See the provider’s status page; send the calls to another upstream until it answers. Glassway itself passes on what it gets.',
     board: 'errors',
     severity: 'critical',
     windowMinutes: 5,
@@ -110,6 +117,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-not-priced',
     title: 'Calls without a known price',
     summary: '{{ $labels.model }} ({{ $labels.provider }}): {{ $values.A.Value }} calls of the last hour have no known price.',
+    todo: 'Give the model a price (prices: in glassway.yaml), or newer list prices (priceCatalogue:), then run `glassway reprice`.',
     board: 'cost',
     severity: 'warning',
     windowMinutes: 60,
@@ -124,6 +132,7 @@ export const RULES: readonly Rule[] = [
     uid: 'glassway-loss',
     title: 'Calls were lost',
     summary: 'Proxy {{ $labels.proxy }}: {{ $values.A.Value }} calls of the last 6 hours were carried and are not stored.',
+    todo: 'Board Pipeline says which proxy, and why records were dropped. A proxy whose disk is gone loses what was on it; its logs say what it gave up.',
     board: 'pipeline',
     severity: 'critical',
     windowMinutes: 360,
@@ -136,6 +145,7 @@ export const RULES: readonly Rule[] = [
     title: 'Calls arrive late',
     summary:
       'Half of the calls that were stored in the last 10 minutes arrived more than {{ humanizeDuration $values.A.Value }} after their end.',
+    todo: 'Board Pipeline shows whether batches are refused or inserts are slow. Proxies keep their records until ingest takes them.',
     board: 'pipeline',
     severity: 'warning',
     windowMinutes: 10,
@@ -168,7 +178,7 @@ function ruleYaml(rule: Rule): object {
     noDataState: 'OK',
     execErrState: 'Error',
     labels: { severity: rule.severity, source: 'glassway' },
-    annotations: { summary: rule.summary, __dashboardUid__: BOARDS[rule.board].uid },
+    annotations: { summary: rule.summary, description: rule.todo, __dashboardUid__: BOARDS[rule.board].uid },
     data: [
       {
         refId: 'A',

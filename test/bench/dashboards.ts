@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { startTestClickHouse } from '../kit/clickhouse.ts';
 import { expandFor, type PanelQuery, panelQueries } from '../kit/dashboards.ts';
-import { MONTH_DAYS, makeMonth } from './month.ts';
+import { MONTH_DAYS, makeMonth, TELL_EVERY_MS } from './month.ts';
 
 const DAY_MS = 86_400_000;
 const RANGES = [
@@ -47,8 +47,15 @@ try {
   const to = await makeMonth(server, count);
   await tellSizes(server.client);
   const measured: Measured[] = [];
+  const queries = panelQueries();
+  let told = Date.now();
   for (const { days, limitMs } of RANGES)
-    for (const query of panelQueries()) measured.push({ ...(await measure(server.readerClient, query, days, to)), limitMs, days });
+    for (const query of queries) {
+      measured.push({ ...(await measure(server.readerClient, query, days, to)), limitMs, days });
+      if (Date.now() - told < TELL_EVERY_MS) continue;
+      told = Date.now();
+      console.log(`${measured.length} of ${RANGES.length * queries.length} questions answered`);
+    }
   report(measured);
 } finally {
   await server.stop();

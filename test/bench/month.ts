@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { TestClickHouse } from '../kit/clickhouse.ts';
 import { generateCalls } from '../kit/generated-calls.ts';
 import { generateHealth } from '../kit/generated-health.ts';
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 export const MONTH_DAYS = 30;
 /** Kept for two weeks, in parts of a week (the migration that creates the table). */
 const HEALTH_DAYS = 21;
-const TELL_EVERY_MS = 15_000;
+export const TELL_EVERY_MS = 15_000;
 const STATEMENT_MS_MAX = 3_600_000;
 
 interface State {
@@ -28,7 +28,13 @@ export async function makeMonth(server: TestClickHouse, wanted: number): Promise
   const state = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as State) : { count: wanted, to: new Date().toISOString() };
   writeFileSync(file, JSON.stringify(state));
   // A machine that is told to stand still for some minutes is no reason to give up.
-  const client = createClient({ url: server.url, database: server.database, ...server.writer, request_timeout: STATEMENT_MS_MAX });
+  const client = createClient({
+    url: server.url,
+    database: server.database,
+    ...server.writer,
+    request_timeout: STATEMENT_MS_MAX,
+    log: { level: ClickHouseLogLevel.OFF },
+  });
   try {
     const made = await rowsOf(client, 'calls');
     if (made < state.count) await makeCalls(client, state, made);

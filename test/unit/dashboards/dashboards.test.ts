@@ -218,6 +218,7 @@ test('alert rules name the provisioned data source and a board that exists, and 
     },
   ]);
   expect(new Set(RULES.map(({ uid }) => uid)).size).toBe(RULES.length);
+  for (const { todo } of RULES) expect(todo).toMatch(/.{60}/);
   for (const { summary, sql } of RULES)
     for (const [, label] of summary.matchAll(/\$labels\.(\w+)/g)) expect(sql).toMatch(new RegExp(`\\b${label}\\b`));
 });
