@@ -239,8 +239,16 @@ async function expectBoardsToSay(glassway: RunningGlassway, sent: MockTotals, ho
   expect(sum(await panel('errors / Errors in the provider’s words'), 'calls')).toBe(notOk?.['n']);
 }
 
-/** What cannot be there: which call is not chosen, calls that young are not yet looked at for losses, and nothing was dropped or passed over. */
-const EMPTY = ['calls / One call', 'pipeline / Proxies', 'pipeline / Records dropped', 'pipeline / Bodies read in part'];
+/** What cannot be there: which call is not chosen, calls that young are not yet looked at for losses, nothing went wrong and no APM is set. */
+const EMPTY = [
+  'calls / One call',
+  'pipeline / Proxies',
+  'pipeline / Records dropped',
+  'pipeline / Bodies read in part',
+  'pipeline / Dead letters',
+  'pipeline / Faults of the journal’s disk',
+  'pipeline / Spans to the APM',
+];
 /** Those that have every call once, with the columns that count them. */
 const ALL_CALLS: Readonly<Record<string, readonly string[]>> = {
   'calls / Calls by outcome': ['calls'],

@@ -19,7 +19,7 @@ export function timeTicks(times: readonly number[], bucketSeconds: number, width
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
   // As `formatBucket` writes them: 15:30, or 24 Nov, 16:00.
   const labelsMax = Math.max(2, Math.floor(widthPx / (bucketSeconds < 7200 ? CLOCK_PX : DAY_CLOCK_PX)));
-  const seconds = TICK_SECONDS.find((tick) => tick >= bucketSeconds && span / tick <= labelsMax) ?? 2_592_000;
+  const seconds = TICK_SECONDS.find((tick) => tick % bucketSeconds === 0 && span / tick <= labelsMax) ?? 2_592_000;
   return { seconds, isTick: (index) => localSeconds(times[index] ?? 0) % seconds < bucketSeconds };
 }
 

@@ -38,6 +38,11 @@ test('an axis of time names round times that have room', () => {
   expect(named(600)).toEqual([10, 20, 30, 40, 50, 0]);
   expect(named(330)).toEqual([15, 30, 45, 0]);
   expect(named(90)).toEqual([30, 0]);
+  // A quarter of an hour is no multiple of two minutes: half an hour is.
+  const twos = Array.from({ length: 30 }, (_, at) => Date.UTC(2026, 0, 31, 11, 2) / 1000 + at * 120);
+  expect(twos.filter((_, at) => timeTicks(twos, 120, 330).isTick(at)).map((time) => new Date(time * 1000).getUTCMinutes())).toEqual([
+    30, 0,
+  ]);
 });
 
 test('large plain numbers are short on an axis', () => {
