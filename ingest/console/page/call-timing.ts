@@ -66,7 +66,8 @@ function toBars(call: CallRow): Bar[] {
   stage('Glassway', "Glassway's own share of the time to the first byte", call.overhead_ms, 'own');
   stage('Upload and waiting', "The request's way to the provider and its first work, until the answer's headers", call.ttfb_ms, 'wait');
   stage('To first token', 'From the headers to the first token', call.ttft_ms, 'think');
-  if (call.answer_ttft_ms !== null && call.answer_ttft_ms > reached)
+  // Less is the same token, timed twice.
+  if (call.answer_ttft_ms !== null && call.answer_ttft_ms - reached >= 1)
     stage('Reasoning', "Reasoning that was streamed before the answer's first token", call.answer_ttft_ms, 'reasoning');
   stage(call.stream ? 'Answer, streamed' : 'Receiving', "To the response's last byte", call.duration_ms, 'stream');
   if (call.max_gap_ms !== null && call.duration_ms !== null)

@@ -115,7 +115,10 @@ export function formatBucket(seconds: number, bucketSeconds: number, long = fals
 /** Times come from the address bar, so they may be anything: what is no time is shown as it is. */
 export function formatRange(from: string, to: string): string {
   const show = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : dayClock.format(new Date(text)));
-  return `${show(from)} – ${to === '' ? 'now' : show(to)}`;
+  const end = new Date(to);
+  // One day is named once.
+  const sameDay = !Number.isNaN(end.getTime()) && new Date(from).toDateString() === end.toDateString();
+  return `${show(from)} – ${to === '' ? 'now' : sameDay ? shortClock.format(end) : show(to)}`;
 }
 
 export function formatSeconds(seconds: number): string {

@@ -78,4 +78,7 @@ test('a bucket is named in the largest unit that fits', () => {
 
 test('a time range from the address bar may be anything', () => {
   expect(formatRange('yesterday', '')).toBe('yesterday – now');
+  expect(formatRange('yesterday', 'today')).toBe('yesterday – today');
+  expect(formatRange('2026-01-31T12:00:00', '2026-01-31T13:30:00')).toMatch(/^31 Jan,? 12:00 – 13:30$/);
+  expect(formatRange('2026-01-31T12:00:00', '2026-02-01T13:30:00')).toMatch(/ – 1 Feb,? 13:30$/);
 });
