@@ -283,3 +283,22 @@ test('leaving a board gives up what it has asked for', async () => {
   await page.getByRole('navigation').getByRole('link', { name: 'Connect' }).click();
   expect((await givenUp).failure()?.errorText).toBe('net::ERR_ABORTED');
 });
+
+test('a board may be left while a chart is still being drawn', async () => {
+  const { page, faults } = await visit('/?view=connect', TALL);
+  // The library draws for 15 ms of this clock and goes on in the next frame: like this it needs hundreds of frames.
+  await page.evaluate(() => {
+    const now = Date.now;
+    let late_ms = 0;
+    Date.now = () => {
+      late_ms += 20;
+      return now() + late_ms;
+    };
+  });
+  await page.getByRole('navigation').getByRole('link', { name: 'Latency' }).click();
+  await page.getByRole('article', { name: 'Calls by duration' }).locator('canvas').first().waitFor();
+  await page.getByRole('navigation').getByRole('link', { name: 'Connect' }).click();
+  await page.locator('.board').waitFor({ state: 'detached' });
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  expect(faults).toEqual([]);
+});

@@ -77,7 +77,7 @@ export function Chart({ build, label, times, onZoom }: ChartProps): VNode {
     return () => {
       gone = true;
       observer.disconnect();
-      made?.dispose();
+      if (made) dispose(made);
     };
   }, []);
 
@@ -92,6 +92,17 @@ export function Chart({ build, label, times, onZoom }: ChartProps): VNode {
     <i class="crosshair" ref=${moment} hidden aria-hidden="true"></i>
     ${failed ? html`<p class="muted chart-note">The chart library could not be loaded. Reload the page.</p>` : !chart && html`<div class="bone chart-bone"></div>`}
   </div>`;
+}
+
+/**
+ * A heatmap is painted over several frames where one is too short, and the library's frame that is still to come does not know
+ * that the chart is gone (echarts 6.1.0): it would read what is no longer there. Painting nothing makes it outdated.
+ */
+function dispose(chart: ECharts): void {
+  const pad = chart.getZr();
+  pad.clear();
+  pad.refreshImmediately();
+  chart.dispose();
 }
 
 /** Gives the ref of the line that shows where the pointer is on another chart; the library draws its own under its own pointer. */
