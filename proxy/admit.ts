@@ -40,6 +40,26 @@ export interface AdmitOptions {
   readonly origins: readonly string[];
 }
 
+/** What it looks at, of a raw list, as Node gives headers: in lower case, the repeated ones joined but for two of which the first counts. */
+export function lookedAt(raw: readonly string[]): IncomingHttpHeaders {
+  const found: Record<string, string> = {};
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    if (name.length >= LOOKED_AT_LENGTHS.length || LOOKED_AT_LENGTHS[name.length] !== 1) continue;
+    const lower = name.toLowerCase();
+    if (!LOOKED_AT.has(lower)) continue;
+    const before = found[lower];
+    if (before === undefined) found[lower] = raw[i + 1] as string;
+    else if (!FIRST_COUNTS.has(lower)) found[lower] = `${before}, ${raw[i + 1]}`;
+  }
+  return found;
+}
+
+const LOOKED_AT: ReadonlySet<string> = new Set([KEY_HEADER, ...CREDENTIAL_HEADERS, 'sec-websocket-protocol', 'origin', 'host']);
+const LOOKED_AT_LENGTHS = new Uint8Array(64);
+for (const { length } of LOOKED_AT) LOOKED_AT_LENGTHS[length] = 1;
+const FIRST_COUNTS: ReadonlySet<string> = new Set(['authorization', 'host']);
+
 const OPEN: Caller = Object.freeze({ project: undefined, known: false, keyAsCredential: false });
 
 const WHY: Readonly<Record<KeyFault, string>> = {

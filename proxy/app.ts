@@ -1,6 +1,6 @@
 /**
- * The proxy's way of a call, top to bottom: admit → route → identify → tap → forward. One handler on a plain Node server,
- * without a framework in between; upgrades and malformed HTTP come in by the server's own events.
+ * The proxy's way of a call, top to bottom: admit → route → identify → tap → forward. One handler, whether Glassway has read the
+ * request itself (server/) or Node has, without a framework in between; upgrades and malformed HTTP come in by the server's own events.
  * Gives the server, not yet listening. A call meets nothing here that waits, but the provider.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,7 +13,7 @@ import { GatewayError } from '../contract/errors.ts';
 import { type KeyRing, NO_KEYS } from '../contract/key-ring.ts';
 import type { Log } from '../contract/log.ts';
 import { redactSettingsOf } from '../contract/privacy-settings.ts';
-import { createAdmit, credentialFor } from './admit.ts';
+import { createAdmit, credentialFor, lookedAt } from './admit.ts';
 import { effectiveCapture } from './capture.ts';
 import { UpstreamClient } from './client/client.ts';
 import type { UpstreamTable } from './config.ts';
@@ -30,6 +30,10 @@ import type { Dialect } from './providers/provider.ts';
 import { createRedactor, type Redactor } from './redact.ts';
 import { dialectOfPath, internalError, rawErrorResponse, sendError } from './respond.ts';
 import { createRouter, withoutQueryKey } from './route.ts';
+import type { Answer } from './server/caller.ts';
+import { NodeAnswer } from './server/node-answer.ts';
+import type { PlainRequest } from './server/plain-connection.ts';
+import { PlainConnections } from './server/plain-connections.ts';
 import { SlowUploads, type WatchedUpload } from './slow-uploads.ts';
 import { checkStrictly } from './strictness.ts';
 import { CallTap, type OpenTap, type TapOptions } from './tap.ts';
@@ -57,6 +61,8 @@ export interface ProxyAppOptions {
 
 export interface ProxyApp {
   readonly server: Server;
+  /** Connections of it that are not Node's to read. */
+  readonly plain: PlainConnections;
   /** Closes the clients' connections, upgraded ones too, whatever runs on them. */
   cutOff(): void;
   /** Closes the connections to providers. Calls still running are cut off; records that wait for a token count get their time. */
@@ -90,14 +96,14 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
 
   const injects = (project: string): boolean => Object.hasOwn(settings.projects, project) && settings.projects[project]?.usage === 'inject';
 
-  function handleCall(req: IncomingMessage, res: ServerResponse): void {
+  function handleCall(req: IncomingMessage | PlainRequest, answer: Answer): void {
     let dialect: Dialect | undefined;
     let requestId = '';
     let tap: CallTap | undefined;
     let upload: WatchedUpload | undefined;
     try {
       checkStrictly(req, strictness);
-      const caller = admit(req.headers, req.url ?? '');
+      const caller = admit(lookedAt(req.rawHeaders), req.url ?? '');
       const found = route(req.url ?? '', req.rawHeaders);
       dialect = found.upstream.dialect;
       const credential = credentialFor(caller, found.upstream, providerKeys);
@@ -106,11 +112,11 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       requestId = identity.request_id;
       tap = taps.open(identity, routed, req, credential?.value);
       metrics.callBegan();
-      res.on('close', () => {
+      answer.onClose(() => {
         metrics.callClosed();
         if (upload !== undefined) uploads.forget(upload);
       });
-      const exchange = forward(req, res, routed, requestId, tap, {
+      const exchange = forward(req, answer, routed, requestId, tap, {
         client,
         credential,
         trace: identity,
@@ -126,8 +132,8 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
         tap.end({ kind: 'gateway_error', error });
         tap.write();
       } else metrics.callEnded(error.outcome);
-      if (res.headersSent) res.destroy();
-      else sendError(res, error, dialect ?? dialectOfPath(req.url ?? '', options.upstreams), requestId);
+      if (answer.begun) answer.cut();
+      else sendError(req, answer, error, dialect ?? dialectOfPath(req.url ?? '', options.upstreams), requestId);
     }
   }
 
@@ -141,8 +147,14 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
       // Java's HttpClient offers h2c on plain requests; ignoring an offer is always right (RFC 9110 §7.8).
       shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
     },
-    handleCall,
+    (req, res) => handleCall(req, new NodeAnswer(res)),
   );
+  const plain = new PlainConnections(server, {
+    headBytesMax: settings.limits.headerBytes,
+    bodyBytesMax: settings.limits.requestBufferBytes,
+    keep_ms: CLIENT_KEEP_ALIVE_MS,
+    onCall: handleCall,
+  });
   server.on(
     'upgrade',
     createUpgradeHandler({
@@ -170,11 +182,14 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   });
   return {
     server,
+    plain,
     cutOff() {
       server.closeAllConnections();
+      plain.cutOff();
       for (const socket of upgraded) socket.destroy();
     },
     async close() {
+      plain.close();
       uploads.close();
       client.close();
       await estimator.close();

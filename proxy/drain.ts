@@ -12,6 +12,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Log } from '../contract/log.ts';
 import { turnAwayNew } from './door.ts';
+import type { PlainConnections } from './server/plain-connections.ts';
 
 export interface DrainOptions {
   /** How long an idle connection is kept for one more call. */
@@ -34,7 +35,7 @@ const CLOSE_WAIT_MS = 50;
 const CLOSED_AT_ONCE = 4;
 
 /** Sees the server's connections from the start; resolves the drain when the last of them is gone. */
-export function createDrain(server: Server): (options: DrainOptions) => Promise<void> {
+export function createDrain(server: Server, plain: PlainConnections): (options: DrainOptions) => Promise<void> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   server.on('connection', (socket: Socket) => {
@@ -53,6 +54,7 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
     // For answers that are under way, whose headers have said `keep-alive`. 0 would be for ever.
     server.keepAliveTimeout = Math.max(1, idle_ms);
     server.keepAliveTimeoutBuffer = 0;
+    plain.leave(idle_ms);
     const limit = setTimeout(() => {
       log('warn', `calls still running after ${limit_ms} ms are cut off`);
       cutOff();
@@ -69,6 +71,7 @@ export function createDrain(server: Server): (options: DrainOptions) => Promise<
     // Not `server.close()` of HTTP: that closes idle connections at once.
     NetServer.prototype.close.call(server);
     for (const socket of sockets) if (isIdle(socket)) socket.setTimeout(Math.max(1, idle_ms));
+    for (const socket of plain.idleSockets()) socket.setTimeout(Math.max(1, idle_ms));
     await closed;
     clearTimeout(limit);
   };

@@ -3,9 +3,8 @@
  * chunk, with backpressure both ways, the tap beside it. Takes a routed call; never retries, never follows
  * redirects, never decodes what it passes on, but for streams whose usage it was told to ask for (inject/).
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import type { GatewayError } from '../contract/errors.ts';
-import { Answer, canCarryTrailers } from './answer.ts';
 import type { UpstreamCall, UpstreamClient } from './client/client.ts';
 import type { CallEvents } from './client/connection.ts';
 import type { AnswerHead } from './client/head.ts';
@@ -17,6 +16,8 @@ import { propagated } from './propagation.ts';
 import type { CredentialHeader } from './provider-keys.ts';
 import { REQUEST_ID_HEADER, sendError } from './respond.ts';
 import type { Route } from './route.ts';
+import { type Answer, type Caller, canCarryTrailers } from './server/caller.ts';
+import { PlainRequest } from './server/plain-connection.ts';
 import type { CallTap } from './tap.ts';
 import { describeUpstreamError } from './upstream-errors.ts';
 
@@ -42,28 +43,32 @@ export interface Upload {
 
 /** Gives the call while its request has a body to come. */
 export function forward(
-  req: IncomingMessage,
-  res: ServerResponse,
+  caller: IncomingMessage | PlainRequest,
+  answer: Answer,
   route: Route,
   requestId: string,
   tap: CallTap,
   options: ForwardOptions,
 ): Upload | undefined {
-  const exchange = new Exchange(req, res, route, requestId, tap, options);
-  const length = rawHeader(req.rawHeaders, 'content-length');
-  const chunked = rawHeader(req.rawHeaders, 'transfer-encoding') !== '';
-  if (chunked || Number(length) > options.requestBufferBytes) exchange.stream(chunked ? undefined : Number(length));
+  const exchange = new Exchange(caller, answer, route, requestId, tap, options);
+  if (caller instanceof PlainRequest) {
+    const whole = caller.complete;
+    exchange.take(caller);
+    return whole ? undefined : exchange;
+  }
+  const length = rawHeader(caller.rawHeaders, 'content-length');
+  const chunked = rawHeader(caller.rawHeaders, 'transfer-encoding') !== '';
+  if (chunked || Number(length) > options.requestBufferBytes) exchange.stream(caller, chunked ? undefined : Number(length));
   else if (length === '' || Number(length) === 0) {
     exchange.sendWhenBegun(undefined);
     return undefined;
-  } else exchange.buffer();
+  } else exchange.buffer(caller);
   return exchange;
 }
 
 /** Both sides of one call. It is told itself of what the provider does, so that a call costs few closures. */
 class Exchange implements CallEvents {
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #caller: Caller;
   readonly #route: Route;
   readonly #requestId: string;
   readonly #tap: CallTap;
@@ -78,32 +83,47 @@ class Exchange implements CallEvents {
   #clientGone = false;
   /** The client is gone, and the answer is read on. */
   #finishing = false;
+  /** The request whose body goes on as it comes. */
+  #streamed: IncomingMessage | undefined;
   #uploading = false;
   #finished = false;
 
-  constructor(req: IncomingMessage, res: ServerResponse, route: Route, requestId: string, tap: CallTap, options: ForwardOptions) {
-    this.#req = req;
-    this.#res = res;
+  constructor(caller: Caller, answer: Answer, route: Route, requestId: string, tap: CallTap, options: ForwardOptions) {
+    this.#caller = caller;
+    this.#answer = answer;
     this.#route = route;
     this.#requestId = requestId;
     this.#tap = tap;
     this.#options = options;
-    this.#answer = new Answer(res, () => this.#call?.resume());
-    res.on('close', () => this.#onClientClose());
-    req.on('error', ignore); // a client that goes away while it sends: `close` tells
+    answer.onDrain(() => this.#call?.resume());
+    answer.onClose(() => this.#onClientClose());
+    if (caller instanceof IncomingMessage) caller.on('error', ignore); // a client that goes away while it sends: `close` tells
   }
 
   /** Waits for the whole body: one piece to the provider is one system call. */
-  buffer(): void {
+  take(request: PlainRequest): void {
+    request.whenWhole((body) => {
+      if (body === undefined) {
+        this.sendWhenBegun(undefined);
+        return;
+      }
+      this.#tap.requestData(body);
+      this.#tap.requestEnd();
+      this.sendWhenBegun(this.#withUsageAsked(body));
+    });
+  }
+
+  /** The same, where Node reads. */
+  buffer(req: IncomingMessage): void {
     let chunks: Buffer[] | undefined;
     let only: Buffer | undefined;
-    this.#req.on('data', (chunk: Buffer) => {
+    req.on('data', (chunk: Buffer) => {
       if (only === undefined) only = chunk;
       else if (chunks === undefined) chunks = [only, chunk];
       else chunks.push(chunk);
       this.#tap.requestData(chunk);
     });
-    this.#req.on('end', () => {
+    req.on('end', () => {
       this.#tap.requestEnd();
       const body = this.#withUsageAsked(chunks === undefined ? (only as Buffer) : Buffer.concat(chunks));
       this.sendWhenBegun(body);
@@ -111,31 +131,34 @@ class Exchange implements CallEvents {
   }
 
   #withUsageAsked(body: Buffer): Buffer {
-    if (!this.#options.askUsage || !mayAsk(this.#req.rawHeaders)) return body;
+    if (!this.#options.askUsage || !mayAsk(this.#caller.rawHeaders)) return body;
     const changed = askForUsage(body);
     this.#usageAsked = changed !== undefined;
     return changed ?? body;
   }
 
   /** Sends the body on as it comes: large or of unknown length. */
-  stream(length: number | undefined): void {
+  stream(req: IncomingMessage, length: number | undefined): void {
+    this.#streamed = req;
     this.#uploading = true;
     this.sendWhenBegun('streamed', length);
   }
 
   /** The provider takes more: the first time the client is begun to be read, later it is read on. */
   onWritable(): void {
-    if (this.#req.readableFlowing !== null) {
-      this.#req.resume();
+    const req = this.#streamed;
+    if (req === undefined) return;
+    if (req.readableFlowing !== null) {
+      req.resume();
       return;
     }
-    this.#req.on('data', (chunk: Buffer) => {
+    req.on('data', (chunk: Buffer) => {
       // What a client still sends to a provider that answered early is read and dropped: it must not block the connection.
       if (!this.#uploading) return;
       this.#tap.requestData(chunk);
-      if (this.#call?.write(chunk) === false) this.#req.pause();
+      if (this.#call?.write(chunk) === false) req.pause();
     });
-    this.#req.on('end', () => {
+    req.on('end', () => {
       if (!this.#uploading) return;
       this.#uploading = false;
       this.#tap.requestEnd();
@@ -154,9 +177,9 @@ class Exchange implements CallEvents {
     if (body === undefined) this.#tap.requestEnd();
     try {
       const { propagate } = this.#route.upstream;
-      const own = requestHeaders(this.#req.rawHeaders, this.#options.credential);
+      const own = requestHeaders(this.#caller.rawHeaders, this.#options.credential);
       const headers = propagate === undefined ? own : propagated(own, propagate, this.#options.trace);
-      const parts = { method: this.#req.method ?? 'GET', target: this.#route.target, headers, body, length };
+      const parts = { method: this.#caller.method ?? 'GET', target: this.#route.target, headers, body, length };
       this.#call = this.#options.client.send(this.#route.origin, parts, this);
     } catch (error) {
       this.onFault(error as Error);
@@ -172,7 +195,7 @@ class Exchange implements CallEvents {
     this.#tap.responseHeaders(status, headers);
     if (this.#finishing) return;
     if (this.#usageAsked) this.#startStripping(status, headers);
-    if (rawHeader(headers, 'content-length') !== '' || !canCarryTrailers(this.#req, status)) dropHeader(headers, 'trailer');
+    if (rawHeader(headers, 'content-length') !== '' || !canCarryTrailers(this.#caller, status)) dropHeader(headers, 'trailer');
     headers.push(REQUEST_ID_HEADER, this.#requestId);
     this.#answer.begin(status, reason, headers);
     this.#tap.headersSent();
@@ -245,7 +268,9 @@ class Exchange implements CallEvents {
     this.#finished = true;
     const error = describeUpstreamError(cause, this.#route.origin);
     if (!this.#answer.begun) {
-      this.#tap.end({ kind: 'gateway_error', error }, () => sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId));
+      this.#tap.end({ kind: 'gateway_error', error }, () =>
+        sendError(this.#caller, this.#answer, error, this.#route.upstream.dialect, this.#requestId),
+      );
       return;
     }
     this.#tap.end({ kind: 'truncated', reason: error.message, timeout: error.code === 'upstream_timeout' });
@@ -259,7 +284,7 @@ class Exchange implements CallEvents {
   #stopUpload(): void {
     if (!this.#uploading) return;
     this.#uploading = false;
-    this.#req.resume();
+    this.#streamed?.resume();
   }
 
   giveUp(error: GatewayError): void {
@@ -268,15 +293,15 @@ class Exchange implements CallEvents {
     this.#call?.abort();
     this.#tap.end({ kind: 'gateway_error', error }, () => {
       if (this.#answer.begun) this.#answer.cut();
-      else sendError(this.#res, error, this.#route.upstream.dialect, this.#requestId);
+      else sendError(this.#caller, this.#answer, error, this.#route.upstream.dialect, this.#requestId);
     });
   }
 
   #onClientClose(): void {
-    if (this.#finished || this.#res.writableFinished) return;
+    if (this.#finished || this.#answer.over) return;
     this.#clientGone = true;
     // A request that the provider does not have whole will never be answered.
-    if (this.#options.finish_ms > 0 && this.#req.complete && this.#call !== undefined) {
+    if (this.#options.finish_ms > 0 && this.#caller.complete && this.#call !== undefined) {
       this.#finishing = true;
       this.#finishLimit = setTimeout(() => {
         this.#call?.abort();

@@ -100,7 +100,7 @@ export async function startCarrier(settings: Settings, options: Pick<ProxyOption
   journal.onFault((code) => metrics.journalFaults.inc({ code }));
   const fingerprintKey = keptSecret(options.dataDir, 'fingerprint.key');
   const app = createProxyApp({ settings, upstreams, fingerprintKey, journal, metrics, log, keys, providerKeys });
-  const drain = createDrain(app.server);
+  const drain = createDrain(app.server, app.plain);
   const state = { accepting: true };
   try {
     await listen(app.server, settings.listen.host, settings.listen.proxy, 'listen.proxy');

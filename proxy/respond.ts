@@ -2,11 +2,11 @@
  * Errors of Glassway's own towards a client: JSON in the calling dialect's shape, with headers by which
  * a client tells them from the provider's.
  */
-import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { ERROR_HEADER, GatewayError } from '../contract/errors.ts';
 import type { UpstreamTable } from './config.ts';
 import { DIALECTS } from './providers/index.ts';
 import type { Dialect } from './providers/provider.ts';
+import type { Answer, Caller } from './server/caller.ts';
 
 export const REQUEST_ID_HEADER = 'x-glassway-request-id';
 
@@ -23,16 +23,16 @@ export function errorMessage(error: GatewayError, dialect: Dialect, requestId: s
   return { headers, body };
 }
 
+/** A request that two readers may end at different places: nothing behind it can be trusted to be another. */
+const DOUBTFUL: ReadonlySet<string> = new Set(['malformed_request', 'headers_too_large', 'url_too_long']);
+
 /**
- * Sends a gateway error. The connection is closed when the request was not read to its end, since
+ * Sends a gateway error. The connection is closed when the request was not read to its end, or nobody can be sure where that is, since
  * what is left of it would be taken for the next request.
  */
-export function sendError(res: ServerResponse, error: GatewayError, dialect: Dialect, requestId: string): void {
+export function sendError(caller: Caller, answer: Answer, error: GatewayError, dialect: Dialect, requestId: string): void {
   const { headers, body } = errorMessage(error, dialect, requestId);
-  if (!res.req.complete) headers.push('connection', 'close');
-  res.sendDate = false;
-  res.writeHead(error.status, STATUS_CODES[error.status], headers);
-  res.end(body);
+  answer.whole(error.status, headers, body, !caller.complete || DOUBTFUL.has(error.code));
 }
 
 /** The same as raw bytes, for sockets on which Node made no response object: bad HTTP, refused upgrades. */

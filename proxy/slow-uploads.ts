@@ -3,7 +3,7 @@
  * a client that drips bytes to hold a connection does not. Nothing is asked of an upload that waits for us: whose bytes
  * have arrived and are not read because the provider takes no more.
  */
-import type { IncomingMessage } from 'node:http';
+import type { Caller } from './server/caller.ts';
 import { type Listed, UNLISTED, UnorderedList } from './unordered-list.ts';
 
 export interface SlowUploadLimits {
@@ -14,7 +14,7 @@ export interface SlowUploadLimits {
 
 /** A request whose body is watched. */
 export interface WatchedUpload extends Listed {
-  readonly req: IncomingMessage;
+  readonly req: Caller;
   readonly giveUp: () => void;
   since_ms: number;
   bytes: number;
@@ -35,7 +35,7 @@ export class SlowUploads {
   }
 
   /** From the headers on; `giveUp` is called at most once. */
-  watch(req: IncomingMessage, giveUp: () => void): WatchedUpload | undefined {
+  watch(req: Caller, giveUp: () => void): WatchedUpload | undefined {
     if (this.#timer === undefined) return undefined;
     const upload = { req, giveUp, since_ms: performance.now(), bytes: req.socket.bytesRead, at: UNLISTED };
     this.#uploads.add(upload);

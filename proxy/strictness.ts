@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../contract/errors.ts';
+import type { Caller } from './server/caller.ts';
 
 export interface StrictnessLimits {
   readonly headersMax: number;
@@ -15,7 +16,7 @@ const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
 const FRAMING_LOOKALIKES: ReadonlySet<string> = new Set(['transfer_encoding', 'content_length']);
 const LOOKALIKE_LENGTHS: ReadonlySet<number> = new Set([...FRAMING_LOOKALIKES].map((name) => name.length));
 
-export function checkStrictly(req: IncomingMessage, limits: StrictnessLimits): void {
+export function checkStrictly(req: Pick<Caller, 'rawHeaders' | 'httpVersion' | 'url'>, limits: StrictnessLimits): void {
   const { rawHeaders, httpVersion } = req;
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     throw new GatewayError('malformed_request', `HTTP/${httpVersion} is not spoken here.`);

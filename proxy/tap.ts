@@ -3,7 +3,6 @@
  * record to the journal when the call is over. Never throws, never delays: a fault in here costs the
  * call's details, not the call.
  */
-import type { IncomingMessage } from 'node:http';
 import type { CaptureMode } from '../contract/columns.ts';
 import type { CapturedBodies } from '../contract/record.ts';
 import { type BodyCapture, createCapture } from './capture.ts';
@@ -19,6 +18,7 @@ import { knownSecrets, withoutSecrets } from './known-secrets.ts';
 import type { Ending } from './outcome.ts';
 import type { RedactedCall, RedactInput } from './redact.ts';
 import type { Route } from './route.ts';
+import type { Caller } from './server/caller.ts';
 import { describeError, makeRecord, type RecordedCall, Seen, spentTokens, startColumns, withCounts } from './tap-record.ts';
 
 export interface TapOptions {
@@ -55,7 +55,12 @@ export interface TapOptions {
 }
 
 /** Makes the tap of one call. */
-export type OpenTap = (identity: Identity, route: Route, req: IncomingMessage, heldKey: string | undefined) => CallTap;
+export type OpenTap = (
+  identity: Identity,
+  route: Route,
+  caller: Pick<Caller, 'method' | 'rawHeaders'>,
+  heldKey: string | undefined,
+) => CallTap;
 
 export class CallTap {
   readonly #options: TapOptions;

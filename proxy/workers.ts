@@ -5,7 +5,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
-import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
+import { AggregatorRegistry, Gauge, type MetricObject, type Registry } from 'prom-client';
 import type { Settings } from '../contract/config.ts';
 import { keptSecret } from '../contract/kept-secret.ts';
 import { StartError } from '../contract/listen.ts';
@@ -23,6 +23,9 @@ const RESTART_MAX_MS = 10_000;
 const SETTLED_MS = 30_000;
 /** One that is slower to answer is left out of the answer. */
 const REPORT_WAIT_MS = 2_000;
+/** As prom-client says it of one process, and leaves out of an aggregate. */
+const BEGIN = { name: 'process_start_time_seconds', help: 'Start time of the process since unix epoch in seconds.' };
+const BEGAN = Math.round(Date.now() / 1000 - process.uptime());
 /** Beyond the drain, for shipping what is left. */
 const STOP_EXTRA_MS = 12_000;
 
@@ -92,7 +95,10 @@ class WorkerGroup {
 
   async metrics(): Promise<Registry> {
     const answers = await this.#askAll();
-    return AggregatorRegistry.aggregate([...answers.map(({ metrics }) => metrics), this.#past]);
+    const registry: Registry = AggregatorRegistry.aggregate([...answers.map(({ metrics }) => metrics), this.#past]);
+    // Of all together: counters go on when a worker is replaced.
+    new Gauge({ ...BEGIN, registers: [registry] }).set(BEGAN);
+    return registry;
   }
 
   /** All at once: each has its own calls to end. */

@@ -31,10 +31,10 @@ const COLON = 58;
 const ZERO = 48;
 
 /** RFC 9110 §5.6.2: what a field name is made of. */
-const TOKEN = new Uint8Array(256);
+export const TOKEN = new Uint8Array(256);
 for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") TOKEN[char.charCodeAt(0)] = 1;
 /** RFC 9110 §5.5: what its value is made of, and a reason phrase. */
-const TEXT = new Uint8Array(256).fill(1, SPACE).fill(1, TAB, TAB + 1);
+export const TEXT = new Uint8Array(256).fill(1, SPACE).fill(1, TAB, TAB + 1);
 TEXT[127] = 0;
 
 const STATUS_LINE_BYTES_MIN = 'HTTP/1.1 200'.length;

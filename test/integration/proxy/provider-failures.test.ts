@@ -192,7 +192,7 @@ test('a stream whose HTTP ends well but whose own end mark is missing is recorde
   expect(await nextRecord()).toMatchObject({ status: 200, outcome: 'stream_truncated' });
 });
 
-test('a broken answer behind another one on the same client connection does not leave the client waiting', async () => {
+test('a broken answer to a client that has asked for more already does not leave it waiting, and nothing more is asked', async () => {
   behave = (socket) => {
     socket.write(HEAD + CHUNK);
     setTimeout(() => socket.resetAndDestroy(), 20);
@@ -201,8 +201,7 @@ test('a broken answer behind another one on the same client connection does not 
   const pipelined = requestTo('/openai/v1/chat/completions').replace('Connection: close\r\n', '');
   client.write(pipelined + pipelined);
   await client.readAll();
-  calls += 2;
-  expect((await proxy.records(calls)).slice(-2).map((record) => record.outcome)).toContain('stream_truncated');
+  expect(await nextRecord()).toMatchObject({ outcome: 'stream_truncated' });
 });
 
 test('none of these was a fault of the proxy’s own, and no record holds the credential', () => {
