@@ -64,7 +64,8 @@ export const latency = board({
         }),
         statPanel({
           title: 'Output tokens per second',
-          question: 'How fast does a usual stream write, from its first token to its last?',
+          question:
+            'How fast does a usual stream write its answer, once it has begun? Reasoning does not count, nor does what came in one piece.',
           width: 4,
           column: 'tokens_per_second_p50',
           sql: ask({ measures: ['tokens_per_second_p50'] }),

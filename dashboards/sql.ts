@@ -88,9 +88,11 @@ const LIMITED = counted("c.outcome = 'rate_limited'");
 const COST = sums('toFloat64(sum(c.cost_usd))');
 export const METERED = 'c.input_tokens IS NOT NULL OR c.output_tokens IS NOT NULL';
 const TOKENS = 'ifNull(c.input_tokens, 0) + ifNull(c.output_tokens, 0)';
-/** Of a streamed call: the first token is there at `ttft_ms`, the last at `duration_ms`. */
-const TOKENS_PER_SECOND =
-  'if(c.duration_ms > c.ttft_ms AND c.output_tokens > 0, c.output_tokens * 1000 / (c.duration_ms - c.ttft_ms), NULL)';
+/** What was written, and for how long, after the first token of the answer: reasoning comes before it, seen or not. */
+const WRITTEN_TOKENS = '(c.output_tokens - ifNull(c.reasoning_tokens, 0) - 1)';
+const WRITING_MS = '(c.duration_ms - ifNull(c.answer_ttft_ms, c.ttft_ms))';
+/** The rule of the explorer (ingest/console/page/output-speed.ts) and of the hours' view: what came in one piece has no speed. */
+const TOKENS_PER_SECOND = `if(c.stream AND ${WRITTEN_TOKENS} >= 1 AND ${WRITING_MS} >= 10, ${WRITTEN_TOKENS} * 1000 / ${WRITING_MS}, NULL)`;
 
 /** From the end of the call to its row. */
 export const INGEST_LAG_MS = "greatest(dateDiff('millisecond', c.started_at, c.ingested_at) - ifNull(c.duration_ms, 0), 0)";

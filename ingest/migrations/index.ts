@@ -1,7 +1,7 @@
 /**
  * The migrations beside this file: `NNNN-what-it-does.sql`, one statement each, in order, numbered
- * without gaps from 1. Each may be applied twice without harm (IF NOT EXISTS), because several ingests
- * may migrate at once; each only adds, so that ingests of the release before keep working. A migration
+ * without gaps from 1. Each may be applied twice without harm (IF NOT EXISTS, MODIFY QUERY), because several ingests
+ * may migrate at once; each only adds, or mends what a view makes of later calls, so that ingests of the release before keep working. A migration
  * that was released is never changed. `{database:Identifier}` is a query parameter.
  */
 import { createHash } from 'node:crypto';

@@ -174,15 +174,16 @@ describe('the rollup', () => {
 
   test('of latency knows how fast streams write, and leaves out what has no speed', async () => {
     await insert('a', [
-      call({ id: '1', output_tokens: 90, ttft_ms: 100, duration_ms: 1000, max_gap_ms: 40 }),
-      call({ id: '2', output_tokens: 90, ttft_ms: null, duration_ms: 1000 }),
-      call({ id: '3', output_tokens: null, ttft_ms: 100, duration_ms: 100 }),
+      call({ id: '1', stream: true, output_tokens: 91, ttft_ms: 100, duration_ms: 1000, max_gap_ms: 40 }),
+      call({ id: '2', stream: true, output_tokens: 90, ttft_ms: null, duration_ms: 1000 }),
+      call({ id: '3', stream: true, output_tokens: null, ttft_ms: 100, duration_ms: 100 }),
+      call({ id: '4', stream: true, output_tokens: 90, ttft_ms: 999.99, duration_ms: 1000 }),
     ]);
     const [row] = await select(`
       SELECT sum(calls) AS calls, round(quantileDDMerge(0.01, 0.5)(tokens_per_second) / 100, 1) AS of_100_per_second,
         round(quantileDDMerge(0.01, 1)(tokens_per_second) / 100, 1) AS fastest, round(quantileDDMerge(0.01, 1)(max_gap_ms) / 40, 1) AS gap
       FROM glassway.latency_by_hour`);
-    expect(row).toEqual({ calls: 3, of_100_per_second: 1, fastest: 1, gap: 1 });
+    expect(row).toEqual({ calls: 4, of_100_per_second: 1, fastest: 1, gap: 1 });
   });
 
   test('by the day has a call once for each of its labels, and knows which proxy gave which numbers', async () => {
