@@ -45,14 +45,14 @@ const LEAKS: readonly Leak[] = [
     leak: 'a log line with the request’s headers',
     file: 'proxy/app.ts',
     code: 'const found = route(req.url',
-    instead: "log('info', JSON.stringify(req.headers)); const found = route(req.url",
+    instead: "log('info', JSON.stringify(req.rawHeaders)); const found = route(req.url",
     found: [/^output: bearer in metadata: /m],
   },
   {
     leak: 'a metric with a key for a label',
     file: 'proxy/app.ts',
     code: 'metrics.callBegan();',
-    instead: "metrics.callBegan(); metrics.tapLimited.inc({ reason: String(req.headers['x-api-key'] ?? '') });",
+    instead: "metrics.callBegan(); metrics.tapLimited.inc({ reason: String(lookedAt(req.rawHeaders)['x-api-key'] ?? '') });",
     found: [/^page admin \/metrics: bearer in metadata: x-api-key/m],
   },
   {

@@ -31,7 +31,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     without: 'the start entry',
     file: 'proxy/journal/disk-journal.ts',
-    code: 'this.#add({ kind: call.kind, seq, json: call.json, call });',
+    code: 'this.#add({ kind: call.kind, seq: call.seq, json: call.json, call });',
     instead: '',
     scenario: 'kill-proxy',
     verdict: /\d+ calls have no row/,
