@@ -107,8 +107,9 @@ describe.each(
     const { page, faults } = await visit(`/?view=${view}&range=1h&refresh=off`, { ...TALL, colorScheme: 'dark' });
     await page.getByRole('heading', { level: 1, name: label }).waitFor();
     const board = readDashboards().get(name) as Board;
-    expect(await panelsWithoutData(page, board)).toEqual(
-      board.panels.map(({ title }) => title).filter((title) => EMPTY.includes(`${name} / ${title}`)),
+    const among = (panels: readonly string[]) => (title: string) => panels.includes(`${name} / ${title}`);
+    expect((await panelsWithoutData(page, board)).filter((title) => !among(BY_LUCK)(title))).toEqual(
+      board.panels.map(({ title }) => title).filter(among(EMPTY)),
     );
     expect(await seriousFaults(page)).toEqual([]);
     await page.getByRole('button', { name: 'Use the light theme' }).click();
@@ -249,6 +250,8 @@ const EMPTY = [
   'pipeline / Faults of the journal’s disk',
   'pipeline / Spans to the APM',
 ];
+/** The mock provider does not wait here: whether any answer takes long enough to have a speed is luck (output-speed.test.ts asks for that). */
+const BY_LUCK = ['latency / Output tokens per second'];
 /** Those that have every call once, with the columns that count them. */
 const ALL_CALLS: Readonly<Record<string, readonly string[]>> = {
   'calls / Calls by outcome': ['calls'],
@@ -266,7 +269,7 @@ async function expectEveryPanelToHaveData(glassway: RunningGlassway, sent: numbe
     const panel = name.replace(/ \d+ /, ' ');
     const rows = await glassway.query(expandFor(sql, { from: new Date(to.getTime() - hours * 3_600_000), to }));
     const says = rows.some((row) => Object.values(row).some((value) => value !== null && value !== ''));
-    expect([panel, says]).toEqual([panel, !EMPTY.includes(panel)]);
+    if (!BY_LUCK.includes(panel)) expect([panel, says]).toEqual([panel, !EMPTY.includes(panel)]);
     const columns = ALL_CALLS[panel];
     if (columns === undefined) continue;
     const ofRow = (row: Record<string, unknown>) => (columns.length > 0 ? columns : Object.keys(row).filter((column) => column !== 'time'));
