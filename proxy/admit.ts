@@ -10,7 +10,7 @@ import { hostNameOf, isOwnName } from '../contract/host-names.ts';
 import type { KeyRing } from '../contract/key-ring.ts';
 import { KEY_SHAPE, type KeyFault, looksLikeKey } from '../contract/keys.ts';
 import { isLoopback } from '../contract/listen.ts';
-import { CREDENTIAL_HEADERS } from './headers.ts';
+import { CREDENTIAL_HEADERS, lengthsOf } from './headers.ts';
 import type { CredentialHeader, ProviderKeys } from './provider-keys.ts';
 import type { Upstream } from './providers/provider.ts';
 
@@ -45,7 +45,7 @@ export function lookedAt(raw: readonly string[]): IncomingHttpHeaders {
   const found: Record<string, string> = {};
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
-    if (name.length >= LOOKED_AT_LENGTHS.length || LOOKED_AT_LENGTHS[name.length] !== 1) continue;
+    if (!mayBeLookedAt(name)) continue;
     const lower = name.toLowerCase();
     if (!LOOKED_AT.has(lower)) continue;
     const before = found[lower];
@@ -56,8 +56,7 @@ export function lookedAt(raw: readonly string[]): IncomingHttpHeaders {
 }
 
 const LOOKED_AT: ReadonlySet<string> = new Set([KEY_HEADER, ...CREDENTIAL_HEADERS, 'sec-websocket-protocol', 'origin', 'host']);
-const LOOKED_AT_LENGTHS = new Uint8Array(64);
-for (const { length } of LOOKED_AT) LOOKED_AT_LENGTHS[length] = 1;
+const mayBeLookedAt = lengthsOf(LOOKED_AT);
 const FIRST_COUNTS: ReadonlySet<string> = new Set(['authorization', 'host']);
 
 const OPEN: Caller = Object.freeze({ project: undefined, known: false, keyAsCredential: false });

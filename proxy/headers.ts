@@ -28,7 +28,7 @@ const KEPT_FROM_PROVIDERS: ReadonlySet<string> = new Set([...HOP_BY_HOP_HEADERS,
  * Whether a name's length is one of theirs: most headers of a message have another, and need not be looked up in lower case.
  * Every header of every call passes here.
  */
-function lengthsOf(names: Iterable<string>): (name: string) => boolean {
+export function lengthsOf(names: Iterable<string>): (name: string) => boolean {
   const lengths = new Uint8Array(64);
   for (const { length } of names) lengths[length] = 1;
   return ({ length }) => length < lengths.length && lengths[length] === 1;

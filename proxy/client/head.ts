@@ -85,7 +85,7 @@ export function parseFields(text: string, from: number): string[] {
   return fields;
 }
 
-const isBlank = (code: number): boolean => code === SPACE || code === TAB;
+export const isBlank = (code: number): boolean => code === SPACE || code === TAB;
 
 /** Where the line's CRLF begins. Nothing else may end a line (RFC 9112 §2.2), nor stand in it. */
 function lineEnd(text: string, from: number): number {

@@ -6,7 +6,8 @@
  * none folded, no control character, no blank behind a value, one Host, at most one Content-Length, of digits, and `Connection` with
  * nothing but keep-alive or close. Without Transfer-Encoding, Upgrade, Expect and Trailer.
  */
-import { TEXT, TOKEN } from '../client/head.ts';
+import { isBlank, TEXT, TOKEN } from '../client/head.ts';
+import { lengthsOf } from '../headers.ts';
 
 export interface PlainHead {
   readonly method: string;
@@ -23,7 +24,6 @@ const METHODS: readonly string[] = ['POST', 'GET', 'PUT', 'PATCH', 'DELETE'];
 const VERSION = ' HTTP/1.1\r\n';
 const CR = 13;
 const LF = 10;
-const TAB = 9;
 const SPACE = 32;
 const SLASH = 47;
 const COLON = 58;
@@ -32,8 +32,7 @@ const LENGTH_DIGITS_MAX = 15;
 
 /** Headers that say how the message is framed, or want something of the hop. */
 const FRAMING: ReadonlySet<string> = new Set(['host', 'content-length', 'connection', 'transfer-encoding', 'upgrade', 'expect', 'trailer']);
-const FRAMING_LENGTHS = new Uint8Array(64);
-for (const { length } of FRAMING) FRAMING_LENGTHS[length] = 1;
+const mayFrame = lengthsOf(FRAMING);
 
 /** What is read of them. */
 interface Framing {
@@ -82,12 +81,10 @@ function readLine(text: string, from: number, headers: string[]): number {
   return end + 2;
 }
 
-const isBlank = (code: number): boolean => code === SPACE || code === TAB;
-
 /** The last header's share in it; false: it is not plain. */
 function readFraming(headers: readonly string[], framing: Framing): boolean {
   const name = headers[headers.length - 2] as string;
-  if (name.length >= FRAMING_LENGTHS.length || FRAMING_LENGTHS[name.length] !== 1) return true;
+  if (!mayFrame(name)) return true;
   const lower = name.toLowerCase();
   if (!FRAMING.has(lower)) return true;
   const value = headers[headers.length - 1] as string;
